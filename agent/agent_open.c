@@ -1,0 +1,212 @@
+/* Owns opening an agent: its settings, keys and database, and what it keeps in memory of them.
+ * Must not change anything stored. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_private.h"
+#include "store.h"
+#include "vault.h"
+
+void agent_network_done(struct agent_network *n) {
+    free(n->join);
+    free(n->cert);
+    *n = (struct agent_network){0};
+}
+
+/* ---- from the database into memory --------------------------------------------------------------
+ */
+
+static enum err copy_blob(struct bytes in, uint8_t **ret, size_t *ret_len, struct error *e) {
+    uint8_t *copy = malloc(in.len > 0 ? in.len : 1);
+    if (!copy)
+        return error_set(e, ERR_NO_MEMORY, "no memory for %zu bytes", in.len);
+    if (in.len > 0)
+        memcpy(copy, in.data, in.len);
+    *ret = copy;
+    *ret_len = in.len;
+    return ERR_OK;
+}
+
+static enum err read_network_row(struct db_query *q, struct agent_network *n, struct error *e) {
+    n->id = db_column_int(q, 0);
+    const char *address = db_column_text(q, 2);
+    n->joined = !db_column_null(q, 5);
+    enum err code = key_from_bytes(&n->key, db_column_blob(q, 1), e);
+    if (code == ERR_OK && strlen(address) >= sizeof n->address)
+        code = error_set(e, ERR_STORE, "agent.db: the hub's address is too long");
+    if (code != ERR_OK)
+        return code;
+    memcpy(n->address, address, strlen(address) + 1);
+    code = copy_blob(db_column_blob(q, 3), &n->join, &n->join_len, e);
+    return code != ERR_OK ? code : copy_blob(db_column_blob(q, 4), &n->cert, &n->cert_len, e);
+}
+
+static enum err load_network(struct db *db, struct agent_network *ret, struct error *e) {
+    struct agent_network n = {0};
+    enum err code = ERR_OK;
+    struct db_query q = db_query(db, SQL_NETWORK);
+    if (db_step(&q))
+        code = read_network_row(&q, &n, e);
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    struct cert cert;
+    if (code == ERR_OK && n.id != 0)
+        code = cert_verify(bytes_of(n.cert, n.cert_len), &cert, e);
+    if (code != ERR_OK) {
+        agent_network_done(&n);
+        return code;
+    }
+    if (n.id != 0)
+        n.member = cert.member;
+    *ret = n;
+    return ERR_OK;
+}
+
+static enum err apply_stored(struct directory *d, int64_t seq, struct bytes excerpt,
+                             struct error *e) {
+    struct entry *entry = NULL;
+    struct error why = {0};
+    enum err code = excerpt_parse(excerpt, &entry, &why);
+    if (code == ERR_OK)
+        code = directory_apply(d, entry, &why);
+    entry_free(entry);
+    if (code == ERR_OK || code == ERR_NO_MEMORY) {
+        if (code != ERR_OK && e)
+            *e = why;
+        return code;
+    }
+    return error_set(e, ERR_STORE,
+                     "agent.db: entry %" PRId64
+                     " of the hub's feed does not apply (%.120s): restore a backup",
+                     seq, why.detail);
+}
+
+static enum err load_directory(struct db *db, const struct agent_network *n, struct directory **ret,
+                               struct error *e) {
+    struct directory *d = NULL;
+    enum err code = directory_new(&n->key, &d, e);
+    if (code != ERR_OK)
+        return code;
+    struct db_query q = db_query(db, SQL_HUB_ENTRIES);
+    db_bind_int(&q, ":network", n->id);
+    while (code == ERR_OK && db_step(&q))
+        code = apply_stored(d, db_column_int(&q, 0), db_column_blob(&q, 1), e);
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    if (code != ERR_OK) {
+        directory_free(d);
+        return code;
+    }
+    *ret = d;
+    return ERR_OK;
+}
+
+static enum err load_policy(struct db *db, const struct agent_network *n, const struct directory *d,
+                            struct policy **ret, uint32_t *ret_version, struct error *e) {
+    struct policy *policy = NULL;
+    uint32_t version = 0;
+    enum err code = ERR_OK;
+    struct db_query q = db_query(db, SQL_POLICY_NEWEST);
+    db_bind_int(&q, ":network", n->id);
+    if (db_step(&q)) {
+        version = (uint32_t)db_column_int(&q, 0);
+        code = policy_parse_stored(bytes_str(db_column_text(&q, 1)), "agent.db: policy", d, &policy,
+                                   e);
+    }
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    if (code != ERR_OK) {
+        policy_free(policy);
+        return code;
+    }
+    *ret = policy;
+    *ret_version = version;
+    return ERR_OK;
+}
+
+enum err agent_reload(struct agent *a, struct error *e) {
+    struct agent_network n = {0};
+    struct directory *directory = NULL;
+    struct policy *policy = NULL;
+    uint32_t version = 0;
+    enum err code = load_network(a->db, &n, e);
+    if (code == ERR_OK && n.id != 0)
+        code = load_directory(a->db, &n, &directory, e);
+    if (code == ERR_OK && n.id != 0)
+        code = load_policy(a->db, &n, directory, &policy, &version, e);
+    if (code != ERR_OK) {
+        directory_free(directory);
+        agent_network_done(&n);
+        return code;
+    }
+    policy_free(a->policy);
+    directory_free(a->directory);
+    agent_network_done(&a->network);
+    a->network = n;
+    a->directory = directory;
+    a->policy = policy;
+    a->policy_version = version;
+    agent_mark_dirty(a);
+    return ERR_OK;
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+static enum err check_dir(const char *dir, struct error *e) {
+    if (files_exist(dir, AGENT_UNFINISHED))
+        return error_at(e, ERR_NO_INPUT, dir, 0, 0,
+                        "an init here was interrupted: run plek-agent init --dir %.100s again",
+                        dir);
+    if (!files_exist(dir, VAULT_AGENT))
+        return error_at(e, ERR_NO_INPUT, dir, 0, 0,
+                        "no agent here: run plek-agent init --dir %.100s first", dir);
+    return ERR_OK;
+}
+
+static enum err fill(struct agent *a, const char *vfs, struct error *e) {
+    char path[FILES_PATH_MAX];
+    enum err code = settings_read(a->dir, &a->settings, e);
+    if (code == ERR_OK)
+        code = vault_open_agent(a->dir, &a->keys, &a->box, e);
+    if (code == ERR_OK)
+        code = files_path(a->dir, AGENT_DB, path, e);
+    if (code == ERR_OK)
+        code = agent_store_open(path, vfs, &a->db, e);
+    return code != ERR_OK ? code : agent_reload(a, e);
+}
+
+enum err agent_open(const char *dir, const char *vfs, const struct entropy *entropy,
+                    struct agent **ret, struct error *e) {
+    enum err code = check_dir(dir, e);
+    if (code != ERR_OK)
+        return code;
+    struct agent *a = calloc(1, sizeof *a);
+    if (!a)
+        return error_set(e, ERR_NO_MEMORY, "no memory to open the agent");
+    a->entropy = *entropy;
+    int n = snprintf(a->dir, sizeof a->dir, "%s", dir);
+    if (n < 0 || (size_t)n >= sizeof a->dir)
+        code = error_set(e, ERR_TOO_LARGE, "DIR is longer than %zu bytes", sizeof a->dir - 1);
+    else
+        code = fill(a, vfs, e);
+    if (code != ERR_OK) {
+        agent_close(a);
+        return code;
+    }
+    *ret = a;
+    return ERR_OK;
+}
+
+void agent_close(struct agent *a) {
+    if (!a)
+        return;
+    db_close(a->db);
+    policy_free(a->policy);
+    directory_free(a->directory);
+    agent_network_done(&a->network);
+    sign_pair_wipe(&a->keys);
+    box_pair_wipe(&a->box);
+    free(a);
+}

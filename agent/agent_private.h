@@ -1,0 +1,40 @@
+/* Owns what agent.c, agent_open.c and join.c share: the agent's fields.
+ * Must not be included by anything else: other modules use agent.h. */
+#ifndef PLEK_AGENT_PRIVATE_H
+#define PLEK_AGENT_PRIVATE_H
+
+#include "agent.h"
+#include "files.h"
+
+#define AGENT_DB "agent.db"
+#define AGENT_UNFINISHED "init.unfinished" /* stands while init is at work */
+
+/* The network row; id 0: no join began. join and cert are owned. */
+struct agent_network {
+    int64_t id;
+    struct public_key key, member;
+    char address[INVITE_ADDRESS_MAX];
+    uint8_t *join, *cert;
+    size_t join_len, cert_len;
+    bool joined;
+};
+
+struct agent {
+    char dir[FILES_PATH_MAX];
+    struct agent_settings settings;
+    struct entropy entropy;
+    struct db *db;
+    struct sign_pair keys;
+    struct box_pair box;
+    struct agent_network network;
+    struct directory *directory;
+    struct policy *policy;
+    uint32_t policy_version;
+    bool dirty;
+    unsigned events;
+    struct agent_connection connection;
+};
+
+void agent_network_done(struct agent_network *n);
+
+#endif

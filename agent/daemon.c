@@ -1,0 +1,290 @@
+/* Owns the agent's one loop: link, local API, signals. Translates and delegates. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "db.h"
+#include "import.h"
+#include "link.h"
+#include "log.h"
+#include "random.h"
+#include "settings.h"
+#include "signals.h"
+#include "web.h"
+
+#define READ_SIZE (16 * 1024)
+#define AGENT_FD_LIMIT 256
+#define STOP_GRACE_MS 2000
+
+struct daemon {
+    char dir[512];
+    struct agent_settings settings;
+    struct entropy entropy;
+    int lock;
+    struct agent *agent;
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    uv_timer_t limit;
+    struct lws_context *context;
+    struct web *web;
+    struct link *link;
+    bool loop_ready, serving, joining, joined, stopping;
+    enum err join_code;
+    struct error join_error;
+};
+
+static void begin_stop(struct daemon *d) {
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    link_stop(d->link);
+}
+
+static void end_loop(uv_timer_t *timer) {
+    uv_stop(timer->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct daemon *d = handle->data;
+    log_event(LOG_INFO, "stopping", "signal=%d", number);
+    begin_stop(d);
+    uv_timer_start(&d->limit, end_loop, STOP_GRACE_MS, 0);
+}
+
+static void tell_events(struct daemon *d) {
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {{AGENT_EVENT_PICTURE, "picture"},
+                 {AGENT_EVENT_LINES, "lines"},
+                 {AGENT_EVENT_STATUS, "status"}};
+    unsigned events = agent_take_events(d->agent);
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && d->web; i++)
+        if (events & names[i].bit)
+            web_event(d->web, names[i].name);
+}
+
+static void serve(void *ctx, struct web_call *take_call) {
+    struct daemon *d = ctx;
+    size_t count = 0;
+    json_t *response = NULL;
+    const struct api_route *routes = agent_routes(&count);
+    take_call->request.now_ms = clock_wall_ms();
+    enum err code = api_dispatch(routes, count, d->agent, &take_call->request, &response);
+    web_answer(d->web, take_call->id, code, response);
+    web_call_free(take_call);
+    if (agent_dirty(d->agent))
+        link_outbox(d->link);
+    tell_events(d);
+}
+
+/* Joining is done when our admission stands in the hub's feed. */
+static void try_finish_join(struct daemon *d) {
+    if (!d->joining || d->joined || !link_caught_up(d->link))
+        return;
+    d->join_code = agent_join_finish(d->agent, clock_wall_ms(), &d->join_error);
+    d->joined = true;
+    begin_stop(d);
+}
+
+static void on_changed(void *ctx) {
+    struct daemon *d = ctx;
+    try_finish_join(d);
+    tell_events(d);
+}
+
+/* Does trying again not help a join? A hub that is busy may admit us later; one with another key,
+ * or a certificate that does not verify, will not. */
+static bool is_final(const struct error *why, bool refused) {
+    int status = error_exit_status(why->code);
+    return status == EX_PROTOCOL || (refused && status != EX_TEMPFAIL);
+}
+
+static void on_ended(void *ctx, const struct error *why, bool refused) {
+    struct daemon *d = ctx;
+    if (d->joining && !d->joined) {
+        d->join_error = *why;
+        if (is_final(why, refused)) {
+            d->join_code = why->code;
+            d->joined = true;
+            begin_stop(d);
+        }
+    }
+    if (d->stopping)
+        uv_stop(&d->loop);
+}
+
+static void log_lws(int level, const char *line) {
+    char quoted[512], copy[400];
+    snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
+    log_event(level & LLL_ERR ? LOG_WARN : LOG_DEBUG, "libwebsockets", "line=%s",
+              log_quote(copy, quoted, sizeof quoted));
+}
+
+static enum err create_context(struct daemon *d, struct error *e) {
+    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
+    void *loops[] = {&d->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .foreign_loops = loops,
+        .pt_serv_buf_size = READ_SIZE,
+        .fd_limit_per_thread = AGENT_FD_LIMIT,
+    };
+    d->context = lws_create_context(&info);
+    if (!d->context)
+        return error_set(e, ERR_IO,
+                         "libwebsockets could not start; is libwebsockets-evlib-uv installed?");
+    return ERR_OK;
+}
+
+static enum err open_api(struct daemon *d, struct error *e) {
+    struct web_config config = {.serve = serve, .ctx = d, .max_body = IMPORT_MAX_BYTES};
+    d->web = web_new(&config);
+    if (!d->web)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the local API");
+    char path[sizeof d->dir + 16];
+    snprintf(path, sizeof path, "%s/api.sock", d->dir);
+    return web_listen_socket(d->web, d->context, path, e);
+}
+
+static enum err open_loop(struct daemon *d, struct error *e) {
+    if (uv_loop_init(&d->loop) != 0)
+        return error_set(e, ERR_NO_MEMORY, "libuv could not start");
+    d->loop_ready = true;
+    uv_signal_init(&d->loop, &d->terminate);
+    uv_signal_init(&d->loop, &d->interrupt);
+    uv_timer_init(&d->loop, &d->limit);
+    d->terminate.data = d->interrupt.data = d->limit.data = d;
+    return create_context(d, e);
+}
+
+static enum err open_link(struct daemon *d, struct error *e) {
+    struct link_config config = {.agent = d->agent,
+                                 .settings = &d->settings,
+                                 .loop = &d->loop,
+                                 .context = d->context,
+                                 .changed = on_changed,
+                                 .ended = on_ended,
+                                 .ctx = d};
+    return link_open(&config, &d->link, e);
+}
+
+static enum err read_settings(struct daemon *d, const char *ca, struct error *e) {
+    enum err err = settings_read(d->dir, &d->settings, e);
+    if (!err && ca && strlen(ca) >= sizeof d->settings.ca)
+        err = error_set(e, ERR_USAGE, "the file name of --ca is too long: %.80s...", ca);
+    if (!err && ca)
+        snprintf(d->settings.ca, sizeof d->settings.ca, "%s", ca);
+    if (!err && d->settings.ca[0] && access(d->settings.ca, R_OK) != 0)
+        err = error_at(e, ERR_NO_INPUT, d->settings.ca, 0, 0,
+                       "%s: expected the hub's certificate authority (PEM)", strerror(errno));
+    if (!err)
+        log_set_level(d->serving ? d->settings.log_level
+                                 : LOG_ERROR); /* joining talks by its exit */
+    return err;
+}
+
+enum err daemon_open(const char *dir, bool serving, const char *ca, struct daemon **ret,
+                     struct error *e) {
+    struct daemon *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory to start");
+    d->lock = -1;
+    d->serving = serving;
+    d->entropy = random_entropy();
+    enum err err = ERR_OK;
+    if (snprintf(d->dir, sizeof d->dir, "%s", dir) >= (int)sizeof d->dir)
+        err = error_set(e, ERR_USAGE, "--dir is too long: %.80s...", dir);
+    if (!err)
+        err = read_settings(d, ca, e);
+    if (!err)
+        err = serving ? client_lock_daemon(dir, &d->lock, e) : lock_acquire(dir, &d->lock, e);
+    if (serving)
+        signals_hold();
+    if (!err)
+        err = agent_open(dir, NULL, &d->entropy, &d->agent, e);
+    if (!err && serving && !agent_joined(d->agent))
+        err = error_set(e, ERR_NOT_JOINED,
+                        "this agent belongs to no network yet: run `plek-agent join` first");
+    if (!err)
+        err = open_loop(d, e);
+    if (!err)
+        err = open_link(d, e);
+    if (!err && serving)
+        err = open_api(d, e);
+    if (err) {
+        daemon_close(d);
+        return err;
+    }
+    *ret = d;
+    return ERR_OK;
+}
+
+struct agent *daemon_agent(struct daemon *d) {
+    return d->agent;
+}
+
+void daemon_run(struct daemon *d, int64_t timeout_ms) {
+    uv_signal_start(&d->terminate, on_signal, SIGTERM);
+    uv_signal_start(&d->interrupt, on_signal, SIGINT);
+    signals_release();
+    if (timeout_ms > 0)
+        uv_timer_start(&d->limit, end_loop, (uint64_t)timeout_ms, 0);
+    link_start(d->link);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+}
+
+enum err daemon_join(struct daemon *d, int64_t timeout_ms, struct error *e) {
+    d->joining = true;
+    daemon_run(d, timeout_ms);
+    if (d->joined && d->join_code) {
+        *e = d->join_error;
+        return d->join_code;
+    }
+    if (d->joined)
+        return ERR_OK;
+    char why[ERROR_DETAIL_MAX / 2];
+    snprintf(why, sizeof why, "%.120s", d->join_error.detail);
+    return error_set(
+        e, ERR_TIMEOUT,
+        "the hub at %s did not admit us within %lld s%s%s; the same command can be repeated",
+        agent_hub_address(d->agent), (long long)timeout_ms / 1000, why[0] ? ": " : "", why);
+}
+
+/* A foreign loop is torn down in two steps: the context closes its handles, the loop carries that
+ * out, then the context can go. */
+static void close_loop(struct daemon *d) {
+    if (d->link)
+        link_stop(d->link);
+    uv_close((uv_handle_t *)&d->terminate, NULL);
+    uv_close((uv_handle_t *)&d->interrupt, NULL);
+    uv_close((uv_handle_t *)&d->limit, NULL);
+    if (d->context) {
+        lws_context_destroy(d->context);
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+        lws_context_destroy(d->context);
+    }
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+}
+
+void daemon_close(struct daemon *d) {
+    if (!d)
+        return;
+    if (d->loop_ready)
+        close_loop(d);
+    link_free(d->link);
+    web_free(d->web);
+    agent_close(d->agent);
+    if (d->lock >= 0)
+        lock_release(d->lock);
+    free(d);
+}

@@ -1,0 +1,27 @@
+/* Owns small files in DIR: written so that a power cut leaves the old or the new one, mode 0600.
+ * Must not know what they hold. */
+#ifndef PLEK_AGENT_FILES_H
+#define PLEK_AGENT_FILES_H
+
+#include "bytes.h"
+
+/* "dir/name" into out; ERR_TOO_LARGE when it does not fit. */
+#define FILES_PATH_MAX 4096
+enum err files_path(const char *dir, const char *name, char out[static FILES_PATH_MAX],
+                    struct error *e) MUST_USE;
+/* A temporary file, its sync, a rename, the directory's sync. On failure the temporary is removed
+ * and what stood there before stays. ERR_CANNOT_CREATE, ERR_DISK_FULL, ERR_PERMISSION, ERR_IO. */
+enum err files_write(const char *dir, const char *name, struct bytes content, struct error *e)
+    MUST_USE;
+/* Appends the whole file to out. ERR_NO_INPUT, ERR_PERMISSION, ERR_TOO_LARGE (out->max), ERR_IO. */
+enum err files_read(const char *path, struct buf *out, struct error *e) MUST_USE;
+bool files_exist(const char *dir, const char *name);
+enum err files_sync_dir(const char *dir, struct error *e) MUST_USE;
+/* Removes DIR/name if it is there; for clean-up, so failures are left alone. */
+void files_remove(const char *dir, const char *name);
+/* ERR_DISK_FULL, ERR_PERMISSION, ERR_NO_INPUT or `otherwise` for an errno, naming path and reason.
+ */
+enum err files_fail(int error_number, const char *path, enum err otherwise, const char *what,
+                    struct error *e);
+
+#endif

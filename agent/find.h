@@ -1,0 +1,35 @@
+/* Owns the answer to "who has room": rows over partners' pictures, filtered and ordered; and the
+ * same rows for the preview of what a partner sees. */
+#ifndef PLEK_FIND_H
+#define PLEK_FIND_H
+
+#include "agent.h"
+
+#define FIND_WHERE_MAX 8
+
+struct find_filter {
+    const char *service, *region; /* NULL: any */
+    bool has_min;
+    int64_t min; /* scaled as the service is when one is named, else by 1,000 */
+    struct attribute where[FIND_WHERE_MAX];
+    size_t where_count;
+};
+/* Texts as people give them into a filter; where: "a=b,c=d"; each may be NULL. The filter borrows
+ * service and region. ERR_NOT_JOINED, ERR_NOT_FOUND (service), ERR_DATA with the parameter as path.
+ */
+enum err find_filter_parse(struct agent *a, const char *service, const char *min,
+                           const char *region, const char *where, struct find_filter *ret,
+                           struct error *e) MUST_USE;
+/* Rows of issue contract 6, most useful first: current and due before expired; room and
+ * taking people, then taking people with room unknown, then the rest; more room first; admitting before
+ * consult before full and stopped; newer first; then names. Rows
+ * of suspended, removed and revoked members are hidden. Offline; no network. Caller owns the array.
+ */
+enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t now_ms, json_t **ret,
+                   struct error *e) MUST_USE;
+/* What `member` sees of us now, by the code that seals: the rows it would find once it approved us,
+ * none while we would not seal to it. */
+enum err find_preview(struct agent *a, const struct public_key *member, int64_t now_ms,
+                      json_t **ret, struct error *e) MUST_USE;
+
+#endif

@@ -1,0 +1,118 @@
+/* Owns the plek-agent program: its command table, `run` and `join`. Everything else is delegated.
+ */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "clock.h"
+#include "commands.h"
+#include "daemon.h"
+#include "files.h"
+#include "log.h"
+#include "random.h"
+
+#define JOIN_TIMEOUT_MS 30000
+#define URI_LINE_MAX (INVITE_URI_MAX + 2)
+#define CA_HELP "certificate authority (PEM) of a wss hub, instead of the one in agent.conf"
+
+static const char *dir_of(const struct args *a) {
+    const char *dir = args_option(a, "dir");
+    return dir ? dir : ".";
+}
+
+static enum err run(const struct args *a, struct error *e) {
+    struct daemon *d = NULL;
+    enum err err = daemon_open(dir_of(a), true, args_option(a, "ca"), &d, e);
+    if (err)
+        return err;
+    printf("ready dir=%s\n", dir_of(a));
+    fflush(stdout);
+    daemon_run(d, 0);
+    log_event(LOG_INFO, "stopped", "dir=%s", dir_of(a));
+    daemon_close(d);
+    return ERR_OK;
+}
+
+/* The invitation from the command line, or from standard input for "-". */
+static enum err read_invite(const char *operand, struct invite *ret, struct error *e) {
+    char line[URI_LINE_MAX];
+    if (strcmp(operand, "-") != 0)
+        return invite_parse(operand, ret, e);
+    if (!fgets(line, sizeof line, stdin))
+        return error_set(e, ERR_NO_INPUT,
+                         "found nothing on standard input, expected an invitation URI");
+    line[strcspn(line, "\r\n")] = '\0';
+    enum err err = invite_parse(line, ret, e);
+    sodium_memzero(line, sizeof line);
+    return err;
+}
+
+static enum err join_with(struct daemon *d, const struct invite *invite,
+                          const char *passphrase_file, struct error *e) {
+    struct buf passphrase;
+    buf_init(&passphrase, PASSPHRASE_MAX);
+    enum err err = passphrase_file ? passphrase_read(passphrase_file, &passphrase, e) : ERR_OK;
+    if (!err)
+        err = agent_join_begin(daemon_agent(d), invite, buf_bytes(&passphrase), clock_wall_ms(), e);
+    buf_wipe_done(&passphrase);
+    if (!err)
+        err = daemon_join(d, JOIN_TIMEOUT_MS, e);
+    return err;
+}
+
+static enum err join(const struct args *a, struct error *e) {
+    struct invite invite = {0};
+    struct daemon *d = NULL;
+    enum err err = read_invite(args_at(a, 0), &invite, e);
+    if (!err)
+        err = daemon_open(dir_of(a), false, args_option(a, "ca"), &d, e);
+    if (!err)
+        err = join_with(d, &invite, args_option(a, "passphrase-file"), e);
+    if (!err) {
+        const struct directory *directory = agent_directory(daemon_agent(d));
+        const struct member *me = directory_member(directory, agent_member(daemon_agent(d)));
+        char fingerprint[FINGERPRINT_SIZE];
+        printf("joined network=\"%s\" member=\"%s\" fingerprint=%s\n", directory_name(directory),
+               me->name, fingerprint_text(&me->key, fingerprint));
+    }
+    daemon_close(d);
+    invite_wipe(&invite);
+    return err;
+}
+
+static const struct args_option run_options[] = {
+    {"dir", "DIR", false, "the agent's directory (default: this one)"},
+    {"ca", "FILE", false, CA_HELP},
+    {0}};
+static const struct args_option join_options[] = {
+    {"dir", "DIR", false, "the agent's directory (default: this one)"},
+    {"passphrase-file", "FILE", false, "opens the sealed member key"},
+    {"ca", "FILE", false, CA_HELP},
+    {0}};
+
+static const struct args_command shell_commands[] = {
+    {"run", "", run_options, 0, 0, "keep in touch with the hub until SIGTERM; prints `ready`", run},
+    {"join", "URI|-", join_options, 1, 1,
+     "join a network by its invitation (\"-\": from standard input)", join},
+};
+#define SHELL_COMMANDS (sizeof shell_commands / sizeof shell_commands[0])
+
+int main(int argc, char **argv) {
+    struct error e = {0};
+    if (keys_init(&e)) {
+        fprintf(stderr, "plek-agent: %s\n", e.detail);
+        return error_exit_status(e.code);
+    }
+    struct args_command table[SHELL_COMMANDS + AGENT_COMMANDS_MAX + 1];
+    size_t count = SHELL_COMMANDS;
+    memcpy(table, shell_commands, sizeof shell_commands);
+    for (const struct args_command *c = agent_commands();
+         c->name && count < SHELL_COMMANDS + AGENT_COMMANDS_MAX; c++)
+        table[count++] = *c;
+    table[count] = (struct args_command){0};
+    struct args_program program = {
+        "plek-agent", "plek-agent: your organisation's own figures, shared as you decide.", table};
+    return args_main(&program, argc, argv);
+}

@@ -1,0 +1,252 @@
+/* Owns approving partners and listing them (see sharing.h).
+ * Must not know audiences: the policy says who sees what, approval only whether it may be sealed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recipients.h"
+#include "sharing.h"
+#include "store.h"
+
+#define HUB "@hub"
+
+static enum err run(struct db_query *q, struct error *e) {
+    while (db_step(q))
+        ;
+    return db_finish(q, e);
+}
+
+/* Approval by somebody's key; the hub and our own member need none. */
+static struct db_query partner_query(struct agent *a, int statement,
+                                     const struct public_key *member) {
+    struct db_query q = db_query(agent_db(a), statement);
+    db_bind_int(&q, ":network", agent_network(a));
+    db_bind_blob(&q, ":member", bytes_of(member->b, KEY_LEN));
+    return q;
+}
+
+static enum err approved_since(struct agent *a, const struct public_key *member, int64_t *ret_ms,
+                               bool *ret, struct error *e) {
+    struct db_query q = partner_query(a, SQL_PARTNER_SINCE, member);
+    bool found = db_step(&q);
+    int64_t since_ms = found ? db_column_int(&q, 0) : 0;
+    enum err code = db_finish(&q, e);
+    if (code != ERR_OK)
+        return code;
+    *ret = found;
+    *ret_ms = since_ms;
+    return ERR_OK;
+}
+
+enum err sharing_approved(struct agent *a, const struct public_key *member, bool *ret,
+                          struct error *e) {
+    int64_t since_ms = 0;
+    enum err code = agent_need_joined(a, e);
+    if (code != ERR_OK)
+        return code;
+    if (key_equal(member, directory_network(agent_directory(a))) ||
+        key_equal(member, agent_member(a))) {
+        *ret = true;
+        return ERR_OK;
+    }
+    return approved_since(a, member, &since_ms, ret, e);
+}
+
+/* ---- the list
+ * ----------------------------------------------------------------------------------------- */
+
+/* When each member was last heard of, sorted by key. */
+struct seen {
+    struct public_key member;
+    int64_t ms;
+};
+struct seen_list {
+    struct seen *list;
+    size_t count;
+};
+
+static int compare_seen(const void *left, const void *right) {
+    return key_compare(&((const struct seen *)left)->member, &((const struct seen *)right)->member);
+}
+
+static enum err load_seen(struct agent *a, struct seen_list *ret, struct error *e) {
+    size_t room = directory_member_count(agent_directory(a));
+    struct seen_list made = {.list = calloc(room + 1, sizeof *made.list)};
+    enum err code = ERR_OK;
+    if (!made.list)
+        return error_set(e, ERR_NO_MEMORY, "no memory for %zu partners", room);
+    struct db_query q = db_query(agent_db(a), SQL_PARTNERS_SEEN);
+    db_bind_int(&q, ":network", agent_network(a));
+    while (code == ERR_OK && made.count < room && db_step(&q)) {
+        struct seen *s = &made.list[made.count++];
+        code = key_from_bytes(&s->member, db_column_blob(&q, 0), e);
+        s->ms = db_column_int(&q, 1);
+    }
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    if (code != ERR_OK) {
+        free(made.list);
+        return code;
+    }
+    qsort(made.list, made.count, sizeof *made.list, compare_seen);
+    *ret = made;
+    return ERR_OK;
+}
+
+static json_t *last_seen_json(const struct seen_list *seen, const struct public_key *member) {
+    struct seen wanted = {.member = *member};
+    char text[TEXT_TIME_SIZE];
+    const struct seen *found =
+        seen->count > 0 ? bsearch(&wanted, seen->list, seen->count, sizeof wanted, compare_seen)
+                        : NULL;
+    return found ? json_string(text_time(found->ms, text)) : json_null();
+}
+
+static json_t *partner_json(const struct member *m, const struct seen_list *seen, bool approved) {
+    char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE];
+    hex_encode(hex, bytes_of(m->key.b, KEY_LEN));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:b}", "name", m->name, "key", hex,
+                     "role", role_name(m->role), "state", member_state_name(m->state),
+                     "fingerprint", fingerprint_text(&m->key, fingerprint), "connected",
+                     "last_seen", last_seen_json(seen, &m->key), "approved", (int)approved);
+}
+
+static enum err list_partners(struct agent *a, const struct seen_list *seen,
+                              const struct approvals *approvals, json_t **ret, struct error *e) {
+    const struct directory *d = agent_directory(a);
+    json_t *list = json_array();
+    int failed = list ? 0 : -1;
+    for (size_t i = 0; !failed && i < directory_member_count(d); i++) {
+        const struct member *m = directory_member_at(d, i);
+        if (!key_equal(&m->key, agent_member(a)))
+            failed = json_array_append_new(
+                list, partner_json(m, seen, approvals_has(approvals, &m->key)));
+    }
+    if (failed) {
+        json_decref(list);
+        return error_set(e, ERR_NO_MEMORY, "no memory for the partners");
+    }
+    *ret = list;
+    return ERR_OK;
+}
+
+enum err sharing_partners(struct agent *a, json_t **ret, struct error *e) {
+    struct seen_list seen = {0};
+    struct approvals approvals = {0};
+    enum err code = agent_need_joined(a, e);
+    if (code == ERR_OK)
+        code = load_seen(a, &seen, e);
+    if (code == ERR_OK)
+        code = approvals_load(a, &approvals, e);
+    if (code == ERR_OK)
+        code = list_partners(a, &seen, &approvals, ret, e);
+    free(seen.list);
+    approvals_done(&approvals);
+    return code;
+}
+
+/* ---- approve, forget
+ * ------------------------------------------------------------------------------------- */
+
+enum err sharing_find_member(struct agent *a, const char *name, struct public_key *ret,
+                             struct error *e) {
+    struct public_key key;
+    enum err code = agent_need_joined(a, e);
+    if (code != ERR_OK)
+        return code;
+    const struct directory *d = agent_directory(a);
+    const struct member *member = directory_member_named(d, name);
+    if (strcmp(name, HUB) == 0) {
+        *ret = *directory_network(d);
+        return ERR_OK;
+    }
+    if (!member && strlen(name) == 2 * (size_t)KEY_LEN &&
+        hex_decode(key.b, KEY_LEN, name, NULL) == ERR_OK)
+        member = directory_member(d, &key);
+    if (!member)
+        return error_set(
+            e, ERR_UNKNOWN_MEMBER,
+            "found no member '%.80s' in the directory: check the name with partner list", name);
+    *ret = member->key;
+    return ERR_OK;
+}
+
+static enum err check_approval(struct agent *a, const struct public_key *member,
+                               const char *fingerprint, struct error *e) {
+    char found[FINGERPRINT_SIZE];
+    const struct member *m = directory_member(agent_directory(a), member);
+    if (key_equal(member, agent_member(a)))
+        return error_set(e, ERR_USAGE, "'%s' is this organisation itself: approve partners",
+                         m->name);
+    if (m && m->state == MEMBER_REMOVED)
+        return error_set(e, ERR_REMOVED, "'%s' was removed from the network", m->name);
+    if (fingerprint && !fingerprint_matches(member, fingerprint))
+        return error_set(e, ERR_FINGERPRINT,
+                         "the directory says %s, not what was given: nothing was approved; ask the "
+                         "partner, and the hub's operator, before trying again",
+                         fingerprint_text(member, found));
+    return ERR_OK;
+}
+
+static enum err add_partner(struct agent *a, const struct public_key *member, const char *actor,
+                            int64_t now_ms, struct error *e) {
+    struct db_query q = partner_query(a, SQL_PARTNER_ADD, member);
+    db_bind_int(&q, ":now", now_ms);
+    db_bind_text(&q, ":actor", actor ? actor : "");
+    return run(&q, e);
+}
+
+static void changed(struct agent *a) {
+    agent_mark_dirty(a);
+    agent_raise_event(a, AGENT_EVENT_STATUS | AGENT_EVENT_PICTURE);
+}
+
+static enum err approval_json(struct agent *a, const struct public_key *member, json_t **ret,
+                              struct error *e) {
+    char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE], since[TEXT_TIME_SIZE];
+    const struct member *m = directory_member(agent_directory(a), member);
+    int64_t since_ms = 0;
+    bool approved = false;
+    enum err code = m ? approved_since(a, member, &since_ms, &approved, e) : ERR_OK;
+    if (code != ERR_OK)
+        return code;
+    approved = approved || !m;
+    hex_encode(hex, bytes_of(member->b, KEY_LEN));
+    json_t *made =
+        json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m ? m->name : HUB, "key", hex, "fingerprint",
+                  fingerprint_text(member, fingerprint), "approved", (int)approved, "since",
+                  since_ms ? json_string(text_time(since_ms, since)) : json_null());
+    if (!made)
+        return error_set(e, ERR_NO_MEMORY, "no memory for the answer");
+    *ret = made;
+    return ERR_OK;
+}
+
+enum err sharing_approve(struct agent *a, const char *name, const char *fingerprint,
+                         const char *actor, int64_t now_ms, json_t **ret, struct error *e) {
+    struct public_key member;
+    enum err code = sharing_find_member(a, name, &member, e);
+    if (code == ERR_OK)
+        code = check_approval(a, &member, fingerprint, e);
+    if (code == ERR_OK && !key_equal(&member, directory_network(agent_directory(a)))) {
+        code = add_partner(a, &member, actor, now_ms, e);
+        changed(a);
+    }
+    return code != ERR_OK ? code : approval_json(a, &member, ret, e);
+}
+
+enum err sharing_forget(struct agent *a, const char *name, json_t **ret, struct error *e) {
+    struct public_key member;
+    enum err code = sharing_find_member(a, name, &member, e);
+    if (code != ERR_OK)
+        return code;
+    if (key_equal(&member, directory_network(agent_directory(a))))
+        return error_set(
+            e, ERR_USAGE,
+            "the hub is approved by joining: take @hub out of the policy to share nothing "
+            "with it");
+    struct db_query q = partner_query(a, SQL_PARTNER_FORGET, &member);
+    code = run(&q, e);
+    changed(a);
+    return code != ERR_OK ? code : approval_json(a, &member, ret, e);
+}

@@ -1,0 +1,299 @@
+/* Owns what is stored of partners (see picture.h): rows in, rows out.
+ * Must not verify anything, nor answer questions (find.c). */
+#include "picture.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "blob.h"
+#include "feed.h"
+#include "store.h"
+
+static enum err run(struct db_query *q, struct error *e) {
+    while (db_step(q))
+        ;
+    return db_finish(q, e);
+}
+
+/* A query about one agent of a partner. */
+static struct db_query query_of(struct agent *a, int statement, const struct public_key *agent) {
+    struct db_query q = db_query(agent_db(a), statement);
+    db_bind_int(&q, ":network", agent_network(a));
+    db_bind_blob(&q, ":agent", bytes_of(agent->b, KEY_LEN));
+    return q;
+}
+
+static void bind_head(struct db_query *q, const struct head *head) {
+    db_bind_int(q, ":incarnation", (int64_t)head->incarnation);
+    db_bind_int(q, ":seq", (int64_t)head->seq);
+}
+
+/* ---- keys
+ * ---------------------------------------------------------------------------------------------- */
+
+enum err picture_key(struct agent *a, const struct public_key *agent, const struct hash *key_id,
+                     struct held_key *ret, bool *ret_found, struct error *e) {
+    enum err code = ERR_OK;
+    struct db_query q = query_of(a, SQL_HELD_KEY, agent);
+    db_bind_blob(&q, ":key_id", bytes_of(key_id->b, HASH_LEN));
+    bool found = db_step(&q);
+    if (found) {
+        struct bytes audience = db_column_blob(&q, 0), key = db_column_blob(&q, 1);
+        ret->granted = (struct head){.incarnation = (uint64_t)db_column_int(&q, 2),
+                                     .seq = (uint64_t)db_column_int(&q, 3)};
+        if (audience.len == AUDIENCE_ID_LEN && key.len == AUDIENCE_KEY_LEN) {
+            memcpy(ret->audience, audience.data, AUDIENCE_ID_LEN);
+            memcpy(ret->key.b, key.data, AUDIENCE_KEY_LEN);
+        } else {
+            code = error_set(e, ERR_STORE, "agent.db: a held key is damaged: restore a backup");
+        }
+    }
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    if (code == ERR_OK)
+        *ret_found = found;
+    return code;
+}
+
+enum err picture_key_put(struct agent *a, const struct public_key *agent, const struct hash *key_id,
+                         const struct held_key *key, int64_t now_ms, struct error *e) {
+    struct db_query q = query_of(a, SQL_HELD_KEY_PUT, agent);
+    db_bind_blob(&q, ":key_id", bytes_of(key_id->b, HASH_LEN));
+    db_bind_blob(&q, ":audience", bytes_of(key->audience, AUDIENCE_ID_LEN));
+    db_bind_blob(&q, ":key", bytes_of(key->key.b, AUDIENCE_KEY_LEN));
+    bind_head(&q, &key->granted);
+    db_bind_int(&q, ":now", now_ms);
+    return run(&q, e);
+}
+
+/* ---- pictures
+ * --------------------------------------------------------------------------------------------- */
+
+enum err picture_head(struct agent *a, const struct public_key *agent,
+                      const uint8_t audience[static AUDIENCE_ID_LEN], struct head *ret,
+                      struct error *e) {
+    struct head head = {0};
+    struct db_query q = query_of(a, SQL_PICTURE_HEAD, agent);
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    if (db_step(&q))
+        head = (struct head){.incarnation = (uint64_t)db_column_int(&q, 0),
+                             .seq = (uint64_t)db_column_int(&q, 1)};
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK)
+        *ret = head;
+    return code;
+}
+
+static enum err forget_one(struct agent *a, const struct public_key *agent,
+                           const uint8_t audience[static AUDIENCE_ID_LEN], struct error *e) {
+    struct db_query q = query_of(a, SQL_PICTURE_FORGET, agent);
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    return run(&q, e);
+}
+
+static enum err add_picture(struct agent *a, const struct header *h,
+                            const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *rank,
+                            const struct snapshot *s, int64_t received_ms, struct error *e) {
+    struct db_query q = query_of(a, SQL_PICTURE_ADD, &h->agent);
+    db_bind_blob(&q, ":member", bytes_of(h->member.b, KEY_LEN));
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    db_bind_int(&q, ":incarnation", (int64_t)h->incarnation);
+    db_bind_int(&q, ":seq", (int64_t)h->seq);
+    db_bind_int(&q, ":rank_incarnation", (int64_t)rank->incarnation);
+    db_bind_int(&q, ":rank_seq", (int64_t)rank->seq);
+    db_bind_int(&q, ":counter", (int64_t)s->counter);
+    db_bind_int(&q, ":received_ms", received_ms);
+    db_bind_int(&q, ":precision", s->precision);
+    db_bind_int(&q, ":step", s->step);
+    return run(&q, e);
+}
+
+static enum err add_site(struct agent *a, int64_t picture, const struct site *site,
+                         struct error *e) {
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_SITE_ADD);
+    db_bind_int(&q, ":picture", picture);
+    db_bind_int(&q, ":id", site->id);
+    db_bind_text(&q, ":name", site->name);
+    db_bind_text(&q, ":region", site->region);
+    db_bind_text(&q, ":phone", site->phone);
+    db_bind_text(&q, ":hours", site->hours);
+    db_bind_text(&q, ":reports", site->reports);
+    db_bind_text(&q, ":note", site->note);
+    return run(&q, e);
+}
+
+#define ATTRIBUTES_TEXT_MAX (LINE_MAX_ATTRIBUTES * 2 * (CODE_MAX + 1) + 1)
+
+static void attributes_text(const struct seen_line *line, char out[static ATTRIBUTES_TEXT_MAX]) {
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < line->attribute_count; i++)
+        len += (size_t)snprintf(out + len, ATTRIBUTES_TEXT_MAX - len, "%s%s=%s", i > 0 ? "," : "",
+                                line->attributes[i].name, line->attributes[i].value);
+}
+
+static void bind_amount(struct db_query *q, const char *name, struct amount amount) {
+    db_bind_opt(q, name, amount.known, amount.value);
+}
+
+static void bind_figure(struct db_query *q, const struct disclosed *d) {
+    bind_amount(q, ":available", d->available);
+    bind_amount(q, ":total", d->total);
+    bind_amount(q, ":occupied", d->occupied);
+    bind_amount(q, ":held", d->held);
+    bind_amount(q, ":blocked", d->blocked);
+    bind_amount(q, ":need", d->need);
+    db_bind_text(q, ":blocked_reason", d->blocked_reason);
+    db_bind_int(q, ":blocked_until_ms", d->blocked_until_ms);
+    db_bind_int(q, ":next_free_ms", d->next_free_ms);
+    db_bind_text(q, ":note", d->note);
+    db_bind_int(q, ":status", d->status);
+    db_bind_opt(q, ":low", d->has_band, d->low);
+    db_bind_opt(q, ":high", d->has_band && d->high.known, d->high.value);
+    db_bind_int(q, ":light", d->light);
+    db_bind_int(q, ":observed_ms", d->observed_ms);
+    db_bind_int(q, ":valid_until_ms", d->valid_until_ms);
+}
+
+static enum err add_line(struct agent *a, int64_t picture, const struct snapshot *s,
+                         const struct seen_line *line, struct error *e) {
+    const struct site *site = snapshot_site(s, line->site);
+    char attributes[ATTRIBUTES_TEXT_MAX];
+    attributes_text(line, attributes);
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_LINE_ADD);
+    db_bind_int(&q, ":picture", picture);
+    db_bind_int(&q, ":site", line->site);
+    db_bind_text(&q, ":service", line->service);
+    db_bind_text(&q, ":region", site ? site->region : "");
+    db_bind_text(&q, ":ward", line->ward);
+    db_bind_text(&q, ":attributes", attributes);
+    bind_figure(&q, &line->figure);
+    return run(&q, e);
+}
+
+/* Per service a member is in at most one audience of an agent, so two pictures that cover the same
+ * service mean that we were moved: the one we were given or shown last counts. */
+static enum err give_way(struct agent *a, const struct public_key *agent, int64_t picture,
+                         const struct head *rank, struct error *e) {
+    static const int statements[] = {SQL_SEEN_LINES_OUTRANK, SQL_SEEN_LINES_OUTRANKED};
+    enum err code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
+        struct db_query q = query_of(a, statements[i], agent);
+        db_bind_int(&q, ":picture", picture);
+        bind_head(&q, rank);
+        code = run(&q, e);
+    }
+    return code;
+}
+
+enum err picture_put(struct agent *a, const struct header *header,
+                     const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *granted,
+                     const struct snapshot *snapshot, int64_t received_ms, struct error *e) {
+    struct head rank = {.incarnation = header->incarnation, .seq = header->seq};
+    if (head_after(granted, &rank))
+        rank = *granted;
+    enum err code = forget_one(a, &header->agent, audience, e);
+    if (code == ERR_OK)
+        code = add_picture(a, header, audience, &rank, snapshot, received_ms, e);
+    int64_t picture = code == ERR_OK ? db_last_rowid(agent_db(a)) : 0;
+    for (size_t i = 0; code == ERR_OK && i < snapshot->site_count; i++)
+        code = add_site(a, picture, &snapshot->sites[i], e);
+    for (size_t i = 0; code == ERR_OK && i < snapshot->line_count; i++)
+        code = add_line(a, picture, snapshot, &snapshot->lines[i], e);
+    return code != ERR_OK ? code : give_way(a, &header->agent, picture, &rank, e);
+}
+
+/* ---- waiting for a key
+ * --------------------------------------------------------------------------------------- */
+
+static enum err count_waiting(struct agent *a, const struct public_key *agent, int64_t *ret,
+                              struct error *e) {
+    struct db_query q = query_of(a, SQL_WAITING_COUNT, agent);
+    *ret = db_step(&q) ? db_column_int(&q, 0) : 0;
+    return db_finish(&q, e);
+}
+
+static enum err waiting_head(struct agent *a, const struct public_key *agent,
+                             const uint8_t audience[static AUDIENCE_ID_LEN], struct head *ret,
+                             struct error *e) {
+    struct db_query q = query_of(a, SQL_WAITING_HEAD, agent);
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    *ret = (struct head){0};
+    if (db_step(&q))
+        *ret = (struct head){.incarnation = (uint64_t)db_column_int(&q, 0),
+                             .seq = (uint64_t)db_column_int(&q, 1)};
+    return db_finish(&q, e);
+}
+
+enum err picture_wait(struct agent *a, const struct public_key *agent, const struct waiting *view,
+                      struct bytes excerpt, int64_t now_ms, struct error *e) {
+    struct head held = {0};
+    int64_t count = 0;
+    enum err code = waiting_head(a, agent, view->audience, &held, e);
+    if (code == ERR_OK && held.seq > 0 && !head_after(&view->head, &held))
+        return error_set(e, ERR_OLD, "a newer view of this audience waits for its key already");
+    if (code == ERR_OK && held.seq == 0)
+        code = count_waiting(a, agent, &count, e);
+    if (code != ERR_OK)
+        return code;
+    if (count >= PICTURE_WAITING_MAX)
+        return error_set(e, ERR_CAP, "%d views of this agent wait for keys already",
+                         PICTURE_WAITING_MAX);
+    struct db_query q = query_of(a, SQL_WAITING_PUT, agent);
+    db_bind_blob(&q, ":audience", bytes_of(view->audience, AUDIENCE_ID_LEN));
+    db_bind_blob(&q, ":key_id", bytes_of(view->key_id.b, HASH_LEN));
+    bind_head(&q, &view->head);
+    db_bind_int(&q, ":received_ms", view->received_ms);
+    db_bind_int(&q, ":now", now_ms);
+    db_bind_blob(&q, ":excerpt", excerpt);
+    return run(&q, e);
+}
+
+enum err picture_take_waiting(struct agent *a, const struct public_key *agent,
+                              const struct hash *key_id, struct blob **ret,
+                              int64_t *ret_received_ms, struct error *e) {
+    struct blob *made = NULL;
+    enum err code = ERR_OK;
+    struct db_query q = query_of(a, SQL_WAITING_TAKE, agent);
+    db_bind_blob(&q, ":key_id", bytes_of(key_id->b, HASH_LEN));
+    if (db_step(&q)) {
+        *ret_received_ms = db_column_int(&q, 1);
+        if (!(made = blob_new(db_column_blob(&q, 0))))
+            code = error_set(e, ERR_NO_MEMORY, "no memory for a waiting view");
+    }
+    while (code == ERR_OK && db_step(&q))
+        ;
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    code = code != ERR_OK ? code : finished;
+    if (code != ERR_OK) {
+        blob_unref(made);
+        return code;
+    }
+    *ret = made;
+    return ERR_OK;
+}
+
+enum err picture_unwait(struct agent *a, const struct public_key *agent,
+                        const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *head,
+                        struct error *e) {
+    struct db_query q = query_of(a, SQL_WAITING_FORGET, agent);
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    bind_head(&q, head);
+    return run(&q, e);
+}
+
+/* ---- gone
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+enum err picture_forget_agent(struct agent *a, const struct public_key *agent, struct error *e) {
+    static const int statements[] = {SQL_FORGET_PICTURES, SQL_FORGET_KEYS, SQL_FORGET_HEADER,
+                                     SQL_FORGET_WAITING};
+    enum err code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
+        struct db_query q = query_of(a, statements[i], agent);
+        code = run(&q, e);
+    }
+    return code;
+}

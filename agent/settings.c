@@ -1,0 +1,62 @@
+/* Owns agent.conf's key table, defaults and text (see settings.h).
+ * Must not act on any setting. */
+#include "settings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "files.h"
+
+#define TEXT_KEY(member)                                                                           \
+    offsetof(struct agent_settings, member), sizeof(((struct agent_settings *)0)->member)
+
+static const struct config_key keys[] = {
+    {"hub", CONFIG_TEXT, TEXT_KEY(hub), 0, 0, "",
+     "Address of the hub, [ws://|wss://]HOST:PORT, when it is not the invitation's any more"},
+    {"ca", CONFIG_TEXT, TEXT_KEY(ca), 0, 0, "",
+     "PEM file with the certificate authority of a wss hub; empty: the system's"},
+    {"log.level", CONFIG_TEXT, TEXT_KEY(log), 0, 0, "info",
+     "Least level logged: error, warn, info or debug"},
+};
+#define KEY_COUNT (sizeof keys / sizeof keys[0])
+
+const struct config_key *settings_keys(size_t *ret_count) {
+    *ret_count = KEY_COUNT;
+    return keys;
+}
+
+/* The file's form is right; are the values? */
+static enum err check(struct agent_settings *s, const char *path, struct error *e) {
+    struct error why = {0};
+    char address[INVITE_ADDRESS_MAX];
+    if (s->hub[0] != '\0') {
+        if (address_parse(s->hub, address, &why) != ERR_OK)
+            return error_at(e, ERR_CONFIG, path, 0, 0, "hub: %.200s", why.detail);
+        memcpy(s->hub, address, sizeof address);
+    }
+    if (log_level_parse(s->log, &s->log_level, &why) != ERR_OK)
+        return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", why.detail);
+    return ERR_OK;
+}
+
+enum err settings_read(const char *dir, struct agent_settings *ret, struct error *e) {
+    char path[FILES_PATH_MAX];
+    struct agent_settings s = {0};
+    config_defaults(keys, KEY_COUNT, &s);
+    enum err code = files_path(dir, AGENT_CONF, path, e);
+    if (code == ERR_OK)
+        code = config_read(path, keys, KEY_COUNT, &s, e);
+    if (code == ERR_OK)
+        code = check(&s, path, e);
+    if (code == ERR_OK)
+        *ret = s;
+    return code;
+}
+
+void settings_write_default(struct buf *out) {
+    buf_append_str(out,
+                   "# Settings of this agent. A line without '#' counts; what is commented out\n"
+                   "# shows the default. Restart the agent after a change.\n");
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        buf_printf(out, "\n# %s\n#%s = \"%s\"\n", keys[i].help, keys[i].name, keys[i].fallback);
+}

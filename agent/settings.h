@@ -1,0 +1,27 @@
+/* Owns agent.conf: its key table, defaults and the commented file that init writes.
+ * Must not act on any setting. */
+#ifndef PLEK_AGENT_SETTINGS_H
+#define PLEK_AGENT_SETTINGS_H
+
+#include "bytes.h"
+#include "config.h"
+#include "join.h"
+#include "log.h"
+
+#define AGENT_CONF "agent.conf"
+
+struct agent_settings {
+    char hub[INVITE_ADDRESS_MAX]; /* "ws://HOST:PORT"; "": the address of the invitation */
+    char ca[4096];                /* PEM file for wss; "": the system's */
+    char log[16];
+    enum log_level log_level; /* what `log.level` says */
+};
+
+const struct config_key *settings_keys(size_t *ret_count);
+/* Reads DIR/agent.conf over the defaults; an absent file is the defaults. ERR_CONFIG with file and
+ * line, or naming the key whose value is wrong; *ret untouched then. */
+enum err settings_read(const char *dir, struct agent_settings *ret, struct error *e) MUST_USE;
+/* Appends agent.conf with every key commented out at its default. */
+void settings_write_default(struct buf *out);
+
+#endif

@@ -1,0 +1,127 @@
+/* Owns the routes about sharing (see sharing_routes.h). Must not hold any rule. */
+#include "sharing_routes.h"
+
+#include <string.h>
+
+#include "alarm.h"
+#include "find.h"
+#include "sharing.h"
+#include "status.h"
+
+/* A member of the body that must be text; NULL when absent. */
+static enum err body_text(const struct api_request *r, const char *key, const char **ret,
+                          struct error *e) {
+    json_t *value = r->body ? json_object_get(r->body, key) : NULL;
+    if (value && !json_is_null(value) && !json_is_string(value))
+        return error_at(e, ERR_USAGE, key, 0, 0, "found something else, expected a text");
+    *ret = json_string_value(value);
+    return ERR_OK;
+}
+
+static bool query_flag(const struct api_request *r, const char *key) {
+    const char *value = api_query(r, key);
+    return value && strcmp(value, "0") != 0 && strcmp(value, "") != 0;
+}
+
+/* ---- policy
+ * ---------------------------------------------------------------------------------------------- */
+
+static enum err policy_show(void *domain, const struct api_request *r, json_t **ret,
+                            struct error *e) {
+    (void)r;
+    return sharing_show(domain, ret, e);
+}
+
+static enum err policy_apply(void *domain, const struct api_request *r, json_t **ret,
+                             struct error *e) {
+    const char *text = NULL, *file = NULL;
+    enum err code = body_text(r, "policy", &text, e);
+    if (code == ERR_OK)
+        code = body_text(r, "file", &file, e);
+    if (code != ERR_OK)
+        return code;
+    struct sharing_apply what = {
+        .text = text ? bytes_str(text) : (struct bytes){0},
+        .file = file,
+        .suggested = r->body && json_is_true(json_object_get(r->body, "suggested")),
+        .dry_run = query_flag(r, "dry_run"),
+        .actor = r->actor,
+    };
+    if (!text && !what.suggested)
+        return error_set(e, ERR_USAGE,
+                         "expected a body {\"policy\": text} or {\"suggested\": true}");
+    return sharing_apply(domain, &what, r->now_ms, ret, e);
+}
+
+static enum err policy_preview(void *domain, const struct api_request *r, json_t **ret,
+                               struct error *e) {
+    const char *partner = api_query(r, "partner");
+    if (!partner || !*partner)
+        return error_at(e, ERR_USAGE, "partner", 0, 0, "expected the name of a partner, or @hub");
+    return sharing_preview(domain, partner, r->now_ms, ret, e);
+}
+
+static enum err policy_check(void *domain, const struct api_request *r, json_t **ret,
+                             struct error *e) {
+    return sharing_check(domain, r->now_ms, ret, e);
+}
+
+/* ---- partners
+ * ---------------------------------------------------------------------------------------------- */
+
+static enum err partner_list(void *domain, const struct api_request *r, json_t **ret,
+                             struct error *e) {
+    (void)r;
+    return sharing_partners(domain, ret, e);
+}
+
+static enum err partner_approve(void *domain, const struct api_request *r, json_t **ret,
+                                struct error *e) {
+    const char *fingerprint = NULL;
+    enum err code = body_text(r, "fingerprint", &fingerprint, e);
+    if (code != ERR_OK)
+        return code;
+    return sharing_approve(domain, r->params[0], fingerprint, r->actor, r->now_ms, ret, e);
+}
+
+static enum err partner_forget(void *domain, const struct api_request *r, json_t **ret,
+                               struct error *e) {
+    return sharing_forget(domain, r->params[0], ret, e);
+}
+
+/* ---- find, status
+ * -------------------------------------------------------------------------------------------- */
+
+static enum err find(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    struct find_filter filter;
+    enum err code = find_filter_parse(domain, api_query(r, "service"), api_query(r, "min"),
+                                      api_query(r, "region"), api_query(r, "where"), &filter, e);
+    return code != ERR_OK ? code : find_rows(domain, &filter, r->now_ms, ret, e);
+}
+
+static enum err status(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    return status_json(domain, r->now_ms, ret, e);
+}
+
+static enum err alarms(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    return alarm_list(domain, r->now_ms, ret, e);
+}
+
+static const struct api_route routes[] = {
+    {API_GET, "/v1/policy", policy_show, "the policy, with names"},
+    {API_POST, "/v1/policy", policy_apply,
+     "replaces the policy; dry_run=1 only shows the difference"},
+    {API_GET, "/v1/policy/preview", policy_preview, "what partner=NAME finds of us"},
+    {API_GET, "/v1/policy/check", policy_check, "what is wrong or notable"},
+    {API_GET, "/v1/partners", partner_list, "the other members"},
+    {API_POST, "/v1/partners/{name}/approve", partner_approve, "allows sealing to a partner"},
+    {API_POST, "/v1/partners/{name}/forget", partner_forget, "withdraws the approval"},
+    {API_GET, "/v1/find", find, "who has room: service, min, region, where=a=b,c=d"},
+    {API_GET, "/v1/status", status, "how this agent is"},
+    {API_GET, "/v1/alarms", alarms, "what a person must know"},
+};
+
+const struct api_route *sharing_routes(size_t *ret_count) {
+    *ret_count = sizeof routes / sizeof routes[0];
+    return routes;
+}

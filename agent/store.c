@@ -1,0 +1,121 @@
+/* Owns agent.db: schema and statements. Must not know what a row means to the domain.
+ * Migrations are append-only: a released one is never edited. */
+#include "store.h"
+
+#define AGENT_APPLICATION_ID 0x506c6541 /* "PleA" */
+
+#define OF_NETWORK " network INTEGER NOT NULL REFERENCES network ON DELETE CASCADE,"
+
+/* Keys, ids and hashes are BLOBs; times are ms UTC; amounts are scaled integers, NULL = unknown. */
+static const char schema_1[] =
+    /* One row in this version; every table of a network names it. */
+    "CREATE TABLE network("
+    " id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, address TEXT NOT NULL,"
+    " join_request BLOB NOT NULL, certificate BLOB NOT NULL, begun_ms INTEGER NOT NULL,"
+    " joined_ms INTEGER, clock_offset_ms INTEGER, picture_ms INTEGER) STRICT;"
+    "CREATE TABLE hub_entry(" OF_NETWORK " seq INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " received_ms INTEGER NOT NULL, excerpt BLOB NOT NULL, PRIMARY KEY(network, seq)) STRICT;"
+    /* own records */
+    "CREATE TABLE site("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, region TEXT NOT NULL, phone TEXT NOT NULL,"
+    " hours TEXT NOT NULL, reports TEXT NOT NULL, note TEXT NOT NULL) STRICT;"
+    "CREATE TABLE line("
+    " id INTEGER PRIMARY KEY, site INTEGER NOT NULL REFERENCES site, service TEXT NOT NULL,"
+    " ward TEXT NOT NULL, UNIQUE(site, service, ward)) STRICT;"
+    "CREATE TABLE line_attribute("
+    " line INTEGER NOT NULL REFERENCES line ON DELETE CASCADE, name TEXT NOT NULL,"
+    " value TEXT NOT NULL, PRIMARY KEY(line, name)) STRICT;"
+    "CREATE TABLE capacity("
+    " line INTEGER PRIMARY KEY REFERENCES line ON DELETE CASCADE,"
+    " total INTEGER, occupied INTEGER, free INTEGER, held INTEGER, blocked INTEGER, need INTEGER,"
+    " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
+    " valid_until_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"
+    /* sharing */
+    "CREATE TABLE policy(" OF_NETWORK " version INTEGER NOT NULL, json TEXT NOT NULL,"
+    " applied_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, version)) STRICT;"
+    "CREATE TABLE partner(" OF_NETWORK " member BLOB NOT NULL,"
+    " approved_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, member)) STRICT;"
+    /* what leaves; `name` is the policy's, `id` the random one on the wire; key empty: none in use;
+     * key_precision and key_services: what the policy said when the key was made */
+    "CREATE TABLE audience(" OF_NETWORK " name TEXT NOT NULL, id BLOB NOT NULL,"
+    " key BLOB NOT NULL, key_id BLOB NOT NULL, key_ms INTEGER NOT NULL, key_precision TEXT NOT "
+    "NULL,"
+    " key_services TEXT NOT NULL, counter INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " sealed_seq INTEGER NOT NULL, sealed_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(network, name)) STRICT;"
+    "CREATE TABLE granted(" OF_NETWORK " audience BLOB NOT NULL, agent BLOB NOT NULL,"
+    " member BLOB NOT NULL, box BLOB NOT NULL, granted_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(network, audience, agent)) STRICT;"
+    "CREATE TABLE own_entry(" OF_NETWORK " incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, hash BLOB NOT NULL, kind INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " sealed_ms INTEGER NOT NULL, pruned INTEGER NOT NULL, PRIMARY KEY(network, seq)) STRICT;"
+    "CREATE INDEX own_entry_whole ON own_entry(network, seq) WHERE pruned = 0;"
+    "CREATE TABLE own_feed("
+    " network INTEGER PRIMARY KEY REFERENCES network ON DELETE CASCADE,"
+    " incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, acked_incarnation "
+    "INTEGER NOT NULL,"
+    " acked_seq INTEGER NOT NULL, acked_hash BLOB NOT NULL) STRICT;"
+    /* what arrives */
+    "CREATE TABLE cursor(" OF_NETWORK " class INTEGER NOT NULL,"
+    " position INTEGER NOT NULL, PRIMARY KEY(network, class)) STRICT;"
+    /* incarnation and seq: where it was granted */
+    "CREATE TABLE held_key(" OF_NETWORK " agent BLOB NOT NULL, key_id BLOB NOT NULL,"
+    " audience BLOB NOT NULL, key BLOB NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(network, agent, key_id)) STRICT;"
+    "CREATE TABLE peer_header(" OF_NETWORK " agent BLOB NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(network, agent)) STRICT;"
+    /* rank: the later of the state and the grant of its key; where two audiences of one agent cover
+     * the same service, the higher rank is what we see now */
+    "CREATE TABLE picture("
+    " id INTEGER PRIMARY KEY," OF_NETWORK " member BLOB NOT NULL,"
+    " agent BLOB NOT NULL, audience BLOB NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, rank_incarnation INTEGER NOT NULL, rank_seq INTEGER NOT NULL,"
+    " counter INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " precision INTEGER NOT NULL, step INTEGER NOT NULL, UNIQUE(network, agent, audience)) STRICT;"
+    "CREATE TABLE seen_site("
+    " picture INTEGER NOT NULL REFERENCES picture ON DELETE CASCADE, id INTEGER NOT NULL,"
+    " name TEXT NOT NULL, region TEXT NOT NULL, phone TEXT NOT NULL, hours TEXT NOT NULL,"
+    " reports TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY(picture, id)) STRICT;"
+    /* region: its site's, for the index; attributes: "name=value,name=value" */
+    "CREATE TABLE seen_line("
+    " id INTEGER PRIMARY KEY, picture INTEGER NOT NULL REFERENCES picture ON DELETE CASCADE,"
+    " site INTEGER NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL, ward TEXT NOT NULL,"
+    " attributes TEXT NOT NULL, available INTEGER, total INTEGER, occupied INTEGER, held INTEGER,"
+    " blocked INTEGER, need INTEGER, blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT "
+    "NULL,"
+    " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, status INTEGER NOT NULL,"
+    " low INTEGER, high INTEGER, light INTEGER NOT NULL, observed_ms INTEGER NOT NULL,"
+    " valid_until_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX seen_line_service ON seen_line(service, region);"
+    "CREATE INDEX seen_line_picture ON seen_line(picture);"
+    /* the newest view of an (agent, audience) whose key has not arrived */
+    "CREATE TABLE waiting(" OF_NETWORK " agent BLOB NOT NULL, audience BLOB NOT NULL,"
+    " key_id BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, excerpt BLOB NOT NULL,"
+    " PRIMARY KEY(network, agent, audience)) STRICT;"
+    "CREATE TABLE refusal("
+    " code TEXT PRIMARY KEY, count INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+    " detail TEXT NOT NULL) STRICT;"
+    "CREATE TABLE alarm("
+    " code TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(code, subject)) STRICT;";
+
+static const char *const migrations[] = {schema_1};
+
+static const struct db_schema schema = {
+    .application_id = AGENT_APPLICATION_ID,
+    .migrations = migrations,
+    .count = (int)(sizeof migrations / sizeof migrations[0]),
+};
+
+static const struct db_statement statements[] = {
+#define SQL(name, text) {#name, text},
+#include "store_sql.def"
+#undef SQL
+};
+
+enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e) {
+    return db_open(path, vfs, &schema, statements, SQL_COUNT, ret, e);
+}

@@ -1,0 +1,17 @@
+/* Owns agent.db: its schema and the one table of named statements. Modules run them through db.h.
+ * The SQL itself stands in store_sql.def, one line a statement: SQL(NAME, "text"). */
+#ifndef PLEK_AGENT_STORE_H
+#define PLEK_AGENT_STORE_H
+
+#include "db.h"
+
+enum agent_sql {
+#define SQL(name, text) SQL_##name,
+#include "store_sql.def"
+#undef SQL
+    SQL_COUNT
+};
+
+enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e) MUST_USE;
+
+#endif

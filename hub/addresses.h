@@ -1,0 +1,20 @@
+/* Owns how many connections each network address has open, for the limit per address.
+ * Must not know connections or the limit. */
+#ifndef PLEK_HUB_ADDRESSES_H
+#define PLEK_HUB_ADDRESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ADDRESS_TEXT_MAX 48
+
+struct addresses;
+struct addresses *addresses_new(void);    /* NULL: no memory */
+void addresses_free(struct addresses *a); /* accepts NULL */
+size_t addresses_count(const struct addresses *a, const char *address);
+/* One more. False: no memory, nothing changed. */
+bool addresses_add(struct addresses *a, const char *address);
+/* One less; of an address that was added. */
+void addresses_remove(struct addresses *a, const char *address);
+
+#endif

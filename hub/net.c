@@ -1,0 +1,528 @@
+/* Owns the network thread: contexts, vhosts, limits, who is connected, answers back to connections.
+ * Must not touch the domain: jobs go to the workers and the store thread. */
+#include "net.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "addresses.h"
+#include "clock.h"
+#include "connection.h"
+#include "log.h"
+#include "registry.h"
+#include "signals.h"
+
+#define READ_SIZE (16 * 1024)
+#define CONNECTION_READ_SIZE                                                                       \
+    (8 * 1024) /* every connection keeps this much for as long as it lives */
+#define DONE_PER_PASS 4096
+#define FD_MARGIN 32
+#define FD_CAP 1000000
+#define HTTP_TIMEOUT_S 15
+#define LEAVE_GRACE_MS 2000
+#define IMPORT_BODY_MAX (4u * 1024 * 1024)
+
+struct net {
+    struct net_config config;
+    struct connection_host host;
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_signal_t terminate, interrupt;
+    uv_timer_t grace;
+    struct lws_context *context;
+    struct web *web;    /* DIR/api.sock */
+    struct web *public; /* the address that anybody reaches: health only, never the API */
+    struct lws_protocols protocols[3];
+    struct verify *verify;
+    struct registry *registry; /* established: agent key -> connection */
+    struct connection **slots; /* by slot number, NULL: free */
+    size_t slot_count;
+    size_t first_free; /* no slot below it is free */
+    uint32_t generation;
+    struct addresses *addresses; /* of the open connections */
+    struct connection *due;      /* answered in this pass and not yet pumped */
+    size_t open;
+    char address[INVITE_ADDRESS_MAX];
+    uv_check_t pass;
+    bool stopping, loop_ready;
+};
+
+static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 25,
+                                         .secs_since_valid_hangup = 50};
+
+/* ---- connections by number: an answer may come after its connection went ----------------------
+ */
+
+static enum err slot_take(struct net *net, struct connection *c, uint64_t *ret_id) {
+    size_t i = net->first_free;
+    while (i < net->slot_count && net->slots[i])
+        i++;
+    if (i == net->slot_count) {
+        size_t count = net->slot_count ? net->slot_count * 2 : 64;
+        struct connection **slots = realloc(net->slots, count * sizeof(struct connection *));
+        if (!slots)
+            return ERR_NO_MEMORY;
+        memset(slots + net->slot_count, 0, (count - net->slot_count) * sizeof *slots);
+        net->slots = slots;
+        net->slot_count = count;
+    }
+    net->slots[i] = c;
+    net->first_free = i + 1;
+    *ret_id = (uint64_t)++net->generation << 32 | (uint64_t)i;
+    return ERR_OK;
+}
+
+static void slot_give(struct net *net, uint64_t id) {
+    size_t i = (size_t)(id & 0xffffffffu);
+    net->slots[i] = NULL;
+    if (i < net->first_free)
+        net->first_free = i;
+}
+
+static struct connection *slot_find(struct net *net, uint64_t id) {
+    size_t i = (size_t)(id & 0xffffffffu);
+    struct connection *c = i < net->slot_count ? net->slots[i] : NULL;
+    return c && c->id == id ? c : NULL;
+}
+
+/* ---- jobs out and in
+ * ----------------------------------------------------------------------------- */
+
+static bool submit(void *ctx, struct job *take_job) {
+    struct net *net = ctx;
+    if (take_job->kind == JOB_GREET || take_job->kind == JOB_ACCEPT)
+        return verify_offer(net->verify, take_job);
+    return job_queue_offer(net->config.store, take_job);
+}
+
+static void note(struct net *net, const struct public_key *agent, bool connected) {
+    struct job *job = job_new(JOB_NOTE);
+    if (!job)
+        return;
+    job->agent = *agent;
+    job->connected = connected;
+    if (!job_queue_offer(net->config.store, job))
+        job_free(job);
+}
+
+static void joined(void *ctx, struct connection *c, const struct public_key *agent) {
+    struct net *net = ctx;
+    bool failed = false;
+    struct connection *before = registry_put(net->registry, agent, c, &failed);
+    if (failed) {
+        connection_expel(c, ERR_NO_MEMORY, "out of memory");
+        return;
+    }
+    c->agent = *agent;
+    c->registered = true;
+    if (before)
+        connection_expel(before, ERR_SUPERSEDED, "the same agent connected again");
+    note(net, agent, true);
+    log_event(LOG_INFO, "joined", "peer=%s connection=%llu", c->address, (unsigned long long)c->id);
+}
+
+static void spread_news(struct net *net, const struct hub_news *news) {
+    struct connection *c;
+    if (news->hub_feed)
+        for (size_t i = 0; (c = registry_each(net->registry, &i));)
+            connection_news(c);
+    for (size_t i = 0; i < news->agent_count && !news->hub_feed; i++)
+        if ((c = registry_get(net->registry, &news->agents[i])))
+            connection_news(c);
+    for (size_t i = 0; i < news->expelled_count; i++)
+        if ((c = registry_get(net->registry, &news->expelled[i].agent)))
+            connection_expel(c, news->expelled[i].code, error_text(news->expelled[i].code));
+}
+
+static void finish(struct net *net, struct job *job) {
+    struct connection *c;
+    switch (job->kind) {
+    case JOB_NEWS:
+        spread_news(net, &job->news);
+        return;
+    case JOB_API:
+        web_answer(net->web, job->call->id, job->code, job->response);
+        job->response = NULL;
+        if (job->call->request.method != API_GET)
+            web_event(net->web, "status");
+        return;
+    case JOB_GREET:
+    case JOB_ACCEPT:
+    case JOB_LOAD:
+        if (job->code)
+            log_event(LOG_WARN, "refused", "connection=%llu code=%s detail=\"%s\"",
+                      (unsigned long long)job->connection, error_name(job->code),
+                      job->error.detail);
+        c = slot_find(net, job->connection);
+        if (c && connection_finish(c, job) && !c->due) {
+            c->due = true;
+            c->next_due = net->due;
+            net->due = c;
+        }
+        return;
+    case JOB_NOTE:
+        return;
+    }
+}
+
+/* Several answers to one connection become one message: an ack stands for all before it. */
+static void pump_due(struct net *net) {
+    while (net->due) {
+        struct connection *c = net->due;
+        net->due = c->next_due;
+        c->due = false;
+        connection_pump(c);
+    }
+}
+
+static void on_async(uv_async_t *async) {
+    struct net *net = async->data;
+    struct job *list;
+    while ((list = job_queue_take(net->config.done, DONE_PER_PASS, 0))) {
+        while (list) {
+            struct job *job = list;
+            list = job->next;
+            finish(net, job);
+            job_free(job);
+        }
+        pump_due(net);
+    }
+}
+
+void net_wake(void *ctx) {
+    struct net *net = ctx;
+    uv_async_send(&net->async);
+}
+
+static void serve(void *ctx, struct web_call *take_call) {
+    struct net *net = ctx;
+    struct job *job = job_new(JOB_API);
+    uint64_t id = take_call->id;
+    if (job)
+        job->call = take_call;
+    else
+        web_call_free(take_call);
+    if (job && job_queue_offer(net->config.store, job))
+        return;
+    job_free(job);
+    struct error e;
+    error_set(&e, ERR_BUSY, "the hub's queues are full; try again in a moment");
+    web_answer(net->web, id, e.code, api_error_to_json(&e));
+}
+
+static int serve_health(void *ctx, const char *path, struct buf *text) {
+    struct net *net = ctx;
+    if (strcmp(path, "/healthz") != 0)
+        return 0;
+    buf_printf(text, "ok connections=%zu established=%zu\n", net->open,
+               registry_count(net->registry));
+    return 200;
+}
+
+/* ---- libwebsockets
+ * ------------------------------------------------------------------------------- */
+
+/* Limits are told in the close frame: the peer's log then says what to change. */
+static int refuse(struct lws *wsi, const char *address, const char *which, int64_t limit) {
+    log_event(LOG_WARN, "too-many-connections", "peer=%s limit=%s value=%lld", address, which,
+              (long long)limit);
+    lws_close_reason(wsi, LWS_CLOSE_STATUS_POLICY_VIOLATION, (unsigned char *)(uintptr_t)which,
+                     strlen(which));
+    return -1;
+}
+
+static int on_established(struct net *net, struct connection *c, struct lws *wsi) {
+    const struct hub_settings *s = net->config.settings;
+    struct error e = {0};
+    uint64_t id = 0;
+    char address[CONNECTION_ADDRESS_MAX];
+    lws_get_peer_simple(wsi, address, sizeof address);
+    if (net->stopping)
+        return -1;
+    if ((int64_t)net->open >= s->connections)
+        return refuse(wsi, address, "limit.connections", s->connections);
+    if ((int64_t)addresses_count(net->addresses, address) >= s->connections_per_address)
+        return refuse(wsi, address, "limit.connections_per_address", s->connections_per_address);
+    if (!addresses_add(net->addresses, address))
+        return -1;
+    if (slot_take(net, c, &id)) {
+        addresses_remove(net->addresses, address);
+        return -1;
+    }
+    if (connection_open(c, &net->host, wsi, id, &e)) {
+        log_event(LOG_ERROR, "connection", "peer=%s code=%s", address, error_name(e.code));
+        slot_give(net, id);
+        addresses_remove(net->addresses, address);
+        connection_done(c);
+        c->host = NULL;
+        return -1;
+    }
+    net->open++;
+    return 0;
+}
+
+static void on_closed(struct net *net, struct connection *c) {
+    if (!c->host)
+        return;
+    log_event(c->close_code ? LOG_WARN : LOG_INFO, "closed",
+              "peer=%s connection=%llu code=%s reason=\"%s\"", c->address,
+              (unsigned long long)c->id, error_name(c->close_code), c->close_reason);
+    if (c->registered) {
+        bool current = registry_get(net->registry, &c->agent) == c;
+        registry_remove(net->registry, &c->agent, c);
+        if (current)
+            note(net, &c->agent, false);
+    }
+    slot_give(net, c->id);
+    addresses_remove(net->addresses, c->address);
+    net->open--;
+    connection_done(c);
+    c->host = NULL;
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len) {
+    struct connection *c = user;
+    const struct lws_protocols *protocol = lws_get_protocol(wsi);
+    struct net *net = protocol ? protocol->user : NULL;
+    switch ((int)reason) {
+    case LWS_CALLBACK_ESTABLISHED:
+        return on_established(net, c, wsi);
+    case LWS_CALLBACK_RECEIVE:
+        return connection_receive(c, bytes_of(in, len),
+                                  lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi),
+                                  lws_frame_is_binary(wsi));
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return c->host ? connection_writable(c) : -1;
+    case LWS_CALLBACK_TIMER:
+        return c && c->host ? connection_timer(c) : 0;
+    case LWS_CALLBACK_CLOSED:
+        on_closed(net, c);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* ---- open, run, close
+ * ----------------------------------------------------------------------------- */
+
+static enum err split_listen(const char *listen, char *host, size_t size, int *ret_port,
+                             struct error *e) {
+    const char *colon = strrchr(listen, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    size_t len = colon ? (size_t)(colon - listen) : 0;
+    if (!colon || !end || *end || end == colon + 1 || port < 0 || port > 65535 || len >= size)
+        return error_set(e, ERR_USAGE, "found '%s', expected ADDR:PORT to listen on", listen);
+    if (len > 2 && listen[0] == '[' && listen[len - 1] == ']') {
+        listen++;
+        len -= 2;
+    }
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    *ret_port = (int)port;
+    return ERR_OK;
+}
+
+/* libwebsockets spins in accept() when descriptors run out, so it must stop before they do. */
+static unsigned raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024 - FD_MARGIN;
+    limit.rlim_cur = limit.rlim_max > FD_CAP ? FD_CAP : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return (unsigned)limit.rlim_cur - FD_MARGIN;
+}
+
+static void log_lws(int level, const char *line) {
+    char quoted[512];
+    size_t len = strcspn(line, "\n");
+    char copy[400];
+    snprintf(copy, sizeof copy, "%.*s", (int)len, line);
+    log_event(level & LLL_ERR ? LOG_ERROR : LOG_WARN, "libwebsockets", "line=%s",
+              log_quote(copy, quoted, sizeof quoted));
+}
+
+static enum err create_context(struct net *net, struct error *e) {
+    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
+    void *loops[] = {&net->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .foreign_loops = loops,
+        .pt_serv_buf_size = READ_SIZE,
+        .fd_limit_per_thread = raise_descriptors(),
+        .timeout_secs = HTTP_TIMEOUT_S,
+    };
+    net->context = lws_create_context(&info);
+    if (!net->context)
+        return error_set(e, ERR_IO,
+                         "libwebsockets could not start; is libwebsockets-evlib-uv installed?");
+    return ERR_OK;
+}
+
+static enum err listen_public(struct net *net, struct error *e) {
+    char host[128];
+    int port = 0;
+    enum err err = split_listen(net->config.listen, host, sizeof host, &port, e);
+    if (err)
+        return err;
+    net->protocols[0] = web_protocol(net->public);
+    net->protocols[1] = (struct lws_protocols){.name = "plek.v1",
+                                               .callback = callback,
+                                               .per_session_data_size = sizeof(struct connection),
+                                               .rx_buffer_size = CONNECTION_READ_SIZE,
+                                               .user = net};
+    const struct hub_settings *s = net->config.settings;
+    bool tls = s->tls_cert[0] != '\0';
+    struct lws_context_creation_info info = {
+        .vhost_name = "public",
+        .port = port,
+        /* The vhost's own: without it libwebsockets ignores the certificate and speaks plain ws. */
+        .options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
+        .iface = host[0] ? host : NULL,
+        .protocols = net->protocols,
+        .retry_and_idle_policy = &keepalive,
+        .timeout_secs = HTTP_TIMEOUT_S,
+        .keepalive_timeout = HTTP_TIMEOUT_S,
+        .alpn = "http/1.1",
+        .ssl_cert_filepath = tls ? s->tls_cert : NULL,
+        .ssl_private_key_filepath = tls ? s->tls_key : NULL,
+    };
+    struct lws_vhost *vhost = lws_create_vhost(net->context, &info);
+    if (!vhost)
+        return error_set(e, ERR_IO, "cannot listen on %s: is the port in use, or the %s wrong?",
+                         net->config.listen, tls ? "certificate or key" : "address");
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(net->address, sizeof net->address, v6 ? "[%s]:%d" : "%s:%d",
+             host[0] ? host : "0.0.0.0", lws_get_vhost_listen_port(vhost));
+    return ERR_OK;
+}
+
+static void on_grace(uv_timer_t *timer) {
+    uv_stop(timer->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct net *net = handle->data;
+    if (net->stopping)
+        return;
+    net->stopping = true;
+    log_event(LOG_INFO, "stopping", "signal=%d connections=%zu", number, net->open);
+    for (size_t i = 0; i < net->slot_count; i++)
+        if (net->slots[i])
+            connection_expel(net->slots[i], ERR_UNAVAILABLE, "the hub is stopping");
+    uv_timer_start(&net->grace, on_grace, net->open ? LEAVE_GRACE_MS : 0, 0);
+}
+
+static void on_pass(uv_check_t *check) {
+    struct net *net = check->data;
+    if (net->stopping && net->open == 0)
+        uv_stop(&net->loop);
+}
+
+static enum err open_loop(struct net *net, struct error *e) {
+    if (uv_loop_init(&net->loop) != 0 || uv_async_init(&net->loop, &net->async, on_async) != 0)
+        return error_set(e, ERR_NO_MEMORY, "libuv could not start");
+    uv_signal_init(&net->loop, &net->terminate);
+    uv_signal_init(&net->loop, &net->interrupt);
+    uv_timer_init(&net->loop, &net->grace);
+    uv_check_init(&net->loop, &net->pass);
+    net->async.data = net->terminate.data = net->interrupt.data = net->pass.data = net;
+    net->loop_ready = true;
+    return ERR_OK;
+}
+
+enum err net_open(const struct net_config *config, struct net **ret, struct error *e) {
+    struct net *net = calloc(1, sizeof *net);
+    if (!net)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
+    net->config = *config;
+    net->registry = registry_new();
+    net->addresses = addresses_new();
+    struct web_config web = {.serve = serve, .ctx = net, .max_body = IMPORT_BODY_MAX};
+    struct web_config public = {.plain = serve_health, .ctx = net, .max_body = 0};
+    net->web = web_new(&web);
+    net->public = web_new(&public);
+    net->host = (struct connection_host){.keys = config->keys,
+                                         .entropy = config->entropy,
+                                         .ctx = net,
+                                         .submit = submit,
+                                         .joined = joined,
+                                         .write_room =
+                                             malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD)};
+    enum err err = ERR_OK;
+    if (!net->registry || !net->addresses || !net->web || !net->public || !net->host.write_room)
+        err = error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
+    if (!err)
+        err = open_loop(net, e);
+    if (!err)
+        err = create_context(net, e);
+    if (!err)
+        err = listen_public(net, e);
+    char socket[512];
+    snprintf(socket, sizeof socket, "%s/api.sock", config->dir);
+    if (!err)
+        err = web_listen_socket(net->web, net->context, socket, e);
+    if (err) {
+        net_close(net);
+        return err;
+    }
+    *ret = net;
+    return ERR_OK;
+}
+
+void net_set_verify(struct net *net, struct verify *verify) {
+    net->verify = verify;
+}
+
+const char *net_address(const struct net *net) {
+    return net->address;
+}
+
+void net_run(struct net *net) {
+    uv_check_start(&net->pass, on_pass);
+    uv_signal_start(&net->terminate, on_signal, SIGTERM);
+    uv_signal_start(&net->interrupt, on_signal, SIGINT);
+    signals_release();
+    uv_run(&net->loop, UV_RUN_DEFAULT);
+}
+
+static void close_handles(struct net *net) {
+    uv_handle_t *handles[] = {(uv_handle_t *)&net->async, (uv_handle_t *)&net->terminate,
+                              (uv_handle_t *)&net->interrupt, (uv_handle_t *)&net->grace,
+                              (uv_handle_t *)&net->pass};
+    for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
+        uv_close(handles[i], NULL);
+}
+
+/* A foreign loop is torn down in two steps: the context closes its handles, the loop carries that
+ * out, then the context can go. */
+void net_close(struct net *net) {
+    if (!net)
+        return;
+    if (net->loop_ready)
+        close_handles(net);
+    if (net->context) {
+        lws_context_destroy(net->context);
+        uv_run(&net->loop, UV_RUN_DEFAULT);
+        lws_context_destroy(net->context);
+    }
+    if (net->loop_ready) {
+        uv_run(&net->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&net->loop);
+    }
+    web_free(net->web);
+    web_free(net->public);
+    registry_free(net->registry);
+    addresses_free(net->addresses);
+    free(net->slots);
+    free(net->host.write_room);
+    free(net);
+}

@@ -1,0 +1,44 @@
+/* Owns what the hub remembers of members outside any commit: who is connected, when each agent was
+ * last seen, and how fast each member publishes. Survives a failed commit. Must not know the store.
+ */
+#ifndef PLEK_HUB_PRESENCE_H
+#define PLEK_HUB_PRESENCE_H
+
+#include "keys.h"
+#include "map.h"
+
+struct presence_agent {
+    struct public_key agent;
+    int sessions;    /* a newer one may start before the older has ended */
+    int64_t last_ms; /* 0: never */
+    bool unsaved;
+};
+/* A token bucket in thousandths of an entry. */
+struct presence_member {
+    struct public_key member;
+    int64_t tokens_milli, last_ms;
+};
+struct presence {
+    struct map by_agent, by_member;
+    struct presence_agent **agents;
+    struct presence_member **members;
+    size_t agent_count, agent_cap, member_count, member_cap;
+    size_t connected; /* agents with a session */
+};
+
+void presence_init(struct presence *p, const uint8_t seed[static MAP_SEED_LEN]);
+void presence_done(struct presence *p); /* accepts a zeroed one */
+const struct presence_agent *presence_find(const struct presence *p,
+                                           const struct public_key *agent);
+/* As it stood in the store. ERR_NO_MEMORY. */
+enum err presence_load(struct presence *p, const struct public_key *agent, int64_t last_ms,
+                       struct error *e) MUST_USE;
+/* Without memory nothing is noted. */
+void presence_note(struct presence *p, const struct public_key *agent, bool connected,
+                   int64_t now_ms);
+/* Takes `cost` tokens (at most `burst` count) of a member's bucket, which holds `burst` and gains
+ * `rate` a second. False: too few are left, none is taken. */
+bool presence_take(struct presence *p, const struct public_key *member, int64_t cost, int64_t rate,
+                   int64_t burst, int64_t now_ms);
+
+#endif

@@ -1,0 +1,273 @@
+/* Owns what the operator is told: status, members, the aggregate.
+ * Must not change anything. */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate.h"
+#include "zone.h"
+
+#define KEY_HEX_SIZE (2 * KEY_LEN + 1)
+
+static enum err no_memory(struct error *e) {
+    return error_set(e, ERR_NO_MEMORY, "no memory for the answer");
+}
+
+static json_t *key_json(const struct public_key *k) {
+    char hex[KEY_HEX_SIZE];
+    hex_encode(hex, bytes_of(k->b, KEY_LEN));
+    return json_string(hex);
+}
+
+static json_t *fingerprint_json(const struct public_key *k) {
+    char text[FINGERPRINT_SIZE];
+    return json_string(fingerprint_text(k, text));
+}
+
+static json_t *time_json(int64_t ms) {
+    char text[TEXT_TIME_SIZE];
+    return ms > 0 ? json_string(text_time(ms, text)) : json_null();
+}
+
+static json_t *name_json(const struct hub *hub, const struct public_key *member) {
+    const struct member *m = directory_member(hub->directory, member);
+    return m != NULL ? json_string(m->name) : json_null();
+}
+
+/* ---- members ---- */
+
+static json_t *member_json(const struct hub *hub, const struct member *m, int64_t now_ms) {
+    int64_t last_ms = 0;
+    bool connected = false;
+    size_t agents = directory_agent_count(hub->directory);
+    for (size_t i = 0; i < agents; i++) {
+        const struct member_agent *agent = directory_agent_at(hub->directory, i);
+        if (agent->member != m)
+            continue;
+        const struct presence_agent *seen = presence_find(&hub->presence, &agent->agent);
+        connected = connected || (seen != NULL && seen->sessions > 0);
+        if (seen != NULL && seen->last_ms > last_ms)
+            last_ms = seen->last_ms;
+    }
+    return json_pack("{s:s, s:o, s:s, s:s, s:o, s:b, s:o}", "name", m->name, "key",
+                     key_json(&m->key), "role", role_name(m->role), "state",
+                     member_state_name(m->state), "fingerprint", fingerprint_json(&m->key),
+                     "connected", connected, "last_seen",
+                     time_json(connected ? now_ms : last_ms));
+}
+
+enum err report_members(struct hub *hub, int64_t now_ms, json_t **ret, struct error *e) {
+    json_t *list = json_array();
+    size_t count = directory_member_count(hub->directory);
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(list, member_json(hub, directory_member_at(hub->directory, i), now_ms))) {
+            json_decref(list);
+            return no_memory(e);
+        }
+    }
+    *ret = list;
+    return ERR_OK;
+}
+
+/* ---- status ---- */
+
+struct listing {
+    const struct hub *hub;
+    json_t *json;
+};
+
+static enum err add_rejection(void *ctx, const char *code, int64_t count, struct error *e) {
+    struct listing *l = ctx;
+    return json_object_set_new(l->json, code, json_integer(count)) == 0 ? ERR_OK : no_memory(e);
+}
+
+static enum err add_fork(void *ctx, const struct store_fork *f, struct error *e) {
+    struct listing *l = ctx;
+    json_t *row = json_pack("{s:o, s:o, s:I, s:I, s:o}", "member", name_json(l->hub, &f->member),
+                            "agent", key_json(&f->agent), "incarnation", (json_int_t)f->incarnation,
+                            "seq", (json_int_t)f->seq, "found_at", time_json(f->found_ms));
+    return json_array_append_new(l->json, row) == 0 ? ERR_OK : no_memory(e);
+}
+
+static enum err add_trouble(void *ctx, const struct store_trouble *t, struct error *e) {
+    struct listing *l = ctx;
+    const struct author *author = authors_by_id(&l->hub->authors, t->author);
+    json_t *row = json_pack("{s:o, s:s, s:s, s:I, s:o}", "member",
+                            author != NULL ? name_json(l->hub, &author->member) : json_null(),
+                            "code", t->code, "detail", t->detail, "count", (json_int_t)t->count,
+                            "last_at", time_json(t->last_ms));
+    return json_array_append_new(l->json, row) == 0 ? ERR_OK : no_memory(e);
+}
+
+/* Those not yet written count too. */
+static void add_unwritten(const struct hub *hub, json_t *rejections) {
+    for (int code = 0; code < ERR_COUNT; code++) {
+        const char *name = error_name((enum err)code);
+        json_int_t written = json_integer_value(json_object_get(rejections, name));
+        if (hub->rejections[code] > 0)
+            json_object_set_new(rejections, name,
+                                json_integer(written + (json_int_t)hub->rejections[code]));
+    }
+}
+
+static enum err fill_lists(struct hub *hub, json_t *rejections, json_t *forks, json_t *troubles,
+                           struct error *e) {
+    struct listing l = {hub, rejections};
+    enum err err = store_rejections(hub->store, add_rejection, &l, e);
+    add_unwritten(hub, rejections);
+    l.json = forks;
+    if (err == ERR_OK)
+        err = store_forks(hub->store, add_fork, &l, e);
+    l.json = troubles;
+    if (err == ERR_OK)
+        err = store_troubles(hub->store, add_trouble, &l, e);
+    return err;
+}
+
+static json_t *states_json(const struct hub *hub) {
+    json_int_t counts[MEMBER_REMOVED + 1] = {0};
+    size_t count = directory_member_count(hub->directory);
+    for (size_t i = 0; i < count; i++)
+        counts[directory_member_at(hub->directory, i)->state]++;
+    return json_pack("{s:I, s:I, s:I}", "admitted", counts[MEMBER_ADMITTED], "suspended",
+                     counts[MEMBER_SUSPENDED], "removed", counts[MEMBER_REMOVED]);
+}
+
+static json_t *feed_json(const struct hub *hub) {
+    struct head head = directory_head(hub->directory);
+    char hex[2 * HASH_LEN + 1];
+    hex_encode(hex, bytes_of(head.hash.b, HASH_LEN));
+    return json_pack("{s:I, s:I, s:s}", "incarnation", (json_int_t)head.incarnation, "seq",
+                     (json_int_t)head.seq, "hash", hex);
+}
+
+enum err report_status(struct hub *hub, json_t **ret, struct error *e) {
+    json_t *rejections = json_object(), *forks = json_array(), *troubles = json_array();
+    int64_t bytes = 0;
+    enum err err = store_bytes(hub->store, &bytes, e);
+    if (err == ERR_OK)
+        err = fill_lists(hub, rejections, forks, troubles, e);
+    if (err != ERR_OK) {
+        json_decref(rejections);
+        json_decref(forks);
+        json_decref(troubles);
+        return err;
+    }
+    json_t *status =
+        json_pack("{s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
+                  directory_name(hub->directory), "network", key_json(&hub->keys.sign.pub),
+                  "fingerprint", fingerprint_json(&hub->keys.sign.pub), "charter_version",
+                  (json_int_t)directory_charter_version(hub->directory), "members",
+                  states_json(hub), "connected", (json_int_t)hub->presence.connected, "log",
+                  (json_int_t)hub->tip, "feed", feed_json(hub), "database_bytes", (json_int_t)bytes,
+                  "rejections", rejections, "forks", forks, "troubles", troubles);
+    if (status == NULL)
+        return no_memory(e);
+    *ret = status;
+    return ERR_OK;
+}
+
+/* ---- pictures ---- */
+
+/* Long enough for any charter: what was accepted under an older one is not judged again. */
+#define ANY_VALIDITY_MS (INT64_C(100) * 366 * 86400000)
+
+struct gathering {
+    const struct hub *hub;
+    struct contribution *items;
+    size_t count, cap;
+};
+
+static void gathering_done(struct gathering *g) {
+    for (size_t i = 0; i < g->count; i++)
+        snapshot_free(g->items[i].snapshot);
+    free(g->items);
+}
+
+static enum err gather_one(struct gathering *g, const struct author *author,
+                           const struct store_picture *p, struct error *e) {
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_decode(p->plain, &snapshot, e);
+    if (err == ERR_OK)
+        err = snapshot_apply_clock(snapshot, p->shift_ms, ANY_VALIDITY_MS, e);
+    if (err != ERR_OK) {
+        snapshot_free(snapshot);
+        return err;
+    }
+    g->items[g->count++] = (struct contribution){
+        .member = author->member, .author = author->id, .order = p->seq, .snapshot = snapshot};
+    return ERR_OK;
+}
+
+/* Members that are not admitted now are left out. seq never restarts: it orders an agent's
+ * pictures. */
+static enum err gather(void *ctx, const struct store_picture *p, struct error *e) {
+    struct gathering *g = ctx;
+    const struct author *author = authors_by_id(&g->hub->authors, p->author);
+    if (author == NULL || hub_check_agent(g->hub, &author->agent, NULL, NULL) != ERR_OK)
+        return ERR_OK;
+    if (g->count == g->cap) {
+        size_t cap = g->cap > 0 ? g->cap * 2 : 32;
+        struct contribution *items = reallocarray(g->items, cap, sizeof *items);
+        if (items == NULL)
+            return error_set(e, ERR_NO_MEMORY, "no memory for %zu pictures", cap);
+        g->items = items;
+        g->cap = cap;
+    }
+    return gather_one(g, author, p, e);
+}
+
+static bool contributed(const struct gathering *g, const struct member *m) {
+    for (size_t i = 0; i < g->count; i++)
+        if (key_equal(&g->items[i].member, &m->key))
+            return true;
+    return false;
+}
+
+/* Admitted providers of which nothing was ever opened. */
+static int64_t count_never(const struct gathering *g) {
+    int64_t never = 0;
+    size_t count = directory_member_count(g->hub->directory);
+    for (size_t i = 0; i < count; i++) {
+        const struct member *m = directory_member_at(g->hub->directory, i);
+        if (m->role == ROLE_PROVIDER && m->state == MEMBER_ADMITTED && !contributed(g, m))
+            never++;
+    }
+    return never;
+}
+
+enum err report_aggregate(struct hub *hub, const char *service, const char *region, int64_t now_ms,
+                          json_t **ret, struct error *e) {
+    const struct charter *charter = directory_charter(hub->directory);
+    struct gathering g = {.hub = hub};
+    const struct zone *zone = NULL;
+    char day[TEXT_DAY_SIZE];
+    enum err err = zone_find(charter->time_zone, &zone, e);
+    if (err == ERR_OK)
+        err = store_pictures(hub->store, gather, &g, e);
+    if (err == ERR_OK) {
+        struct aggregate_query query = {.charter = charter,
+                                        .service = service,
+                                        .region = region,
+                                        .day = zone_day(zone, now_ms, day),
+                                        .now_ms = now_ms,
+                                        .never = count_never(&g)};
+        err = aggregate_rows(&query, g.items, g.count, ret, e);
+    }
+    gathering_done(&g);
+    return err;
+}
+
+enum err report_lines_of(struct hub *hub, const char *service, int64_t *ret, struct error *e) {
+    struct gathering g = {.hub = hub};
+    int64_t lines = 0;
+    enum err err = store_pictures(hub->store, gather, &g, e);
+    for (size_t i = 0; i < g.count; i++)
+        for (size_t k = 0; k < g.items[i].snapshot->line_count; k++)
+            lines += strcmp(g.items[i].snapshot->lines[k].service, service) == 0;
+    gathering_done(&g);
+    if (err == ERR_OK)
+        *ret = lines;
+    return err;
+}

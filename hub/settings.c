@@ -1,0 +1,87 @@
+/* Owns hub.conf: its keys, bounds, defaults and help in one table.
+ * Must not act on any of it. */
+#include "settings.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define TEXT_KEY(key, field, fallback_text, help_text)                                             \
+    {                                                                                              \
+        .name = key, .type = CONFIG_TEXT, .offset = offsetof(struct hub_settings, field),          \
+        .size = sizeof(((struct hub_settings *)0)->field), .fallback = fallback_text,              \
+        .help = help_text                                                                          \
+    }
+#define INT_KEY(key, field, low, high, fallback_text, help_text)                                   \
+    {                                                                                              \
+        .name = key, .type = CONFIG_INT, .offset = offsetof(struct hub_settings, field),           \
+        .min = low, .max = high, .fallback = fallback_text, .help = help_text                      \
+    }
+
+const struct config_key hub_settings_keys[] = {
+    TEXT_KEY("listen", listen, "127.0.0.1:7535",
+             "address and port that agents connect to; port 0 takes any free one"),
+    TEXT_KEY("address", address, "",
+             "[ws://|wss://]HOST:PORT that invitations name; without it the listen address"),
+    TEXT_KEY("tls.cert", tls_cert, "", "certificate chain (PEM); with it the hub speaks wss"),
+    TEXT_KEY("tls.key", tls_key, "", "private key of tls.cert (PEM)"),
+    TEXT_KEY("log.level", log_level, "info", "error, warn, info or debug"),
+    INT_KEY("limit.connections", connections, 1, 100000, "15000", "connections in all"),
+    INT_KEY("limit.connections_per_address", connections_per_address, 1, 100000, "512",
+            "connections from one network address"),
+    INT_KEY(
+        "limit.member_rate", member_rate, 1, 1000000, "100",
+        "entries a second that one member may publish for long (large ones count more than once)"),
+    INT_KEY("limit.member_burst", member_burst, 1, 1000000, "1000",
+            "entries that one member may publish at once"),
+    INT_KEY("verify.workers", verify_workers, 1, 64, "2", "threads that verify signatures"),
+};
+const size_t hub_settings_count = sizeof hub_settings_keys / sizeof hub_settings_keys[0];
+
+static enum err check(const char *path, const struct hub_settings *s, struct error *e) {
+    enum log_level level;
+    struct error inner = {0};
+    char address[INVITE_ADDRESS_MAX];
+    if (log_level_parse(s->log_level, &level, &inner) != ERR_OK)
+        return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", inner.detail);
+    if (s->address[0] != '\0' && address_parse(s->address, address, &inner) != ERR_OK)
+        return error_at(e, ERR_CONFIG, path, 0, 0, "address: %.200s", inner.detail);
+    if ((s->tls_cert[0] == '\0') != (s->tls_key[0] == '\0'))
+        return error_at(e, ERR_CONFIG, path, 0, 0,
+                        "found only one of tls.cert and tls.key, expected both or neither");
+    return ERR_OK;
+}
+
+enum err hub_settings_read(const char *dir, struct hub_settings *ret, struct error *e) {
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/" SETTINGS_FILE, dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return error_set(e, ERR_NO_INPUT, "directory name of %zu bytes is too long", strlen(dir));
+    if (access(path, F_OK) != 0)
+        return error_at(e, ERR_NO_INPUT, path, 0, 0,
+                        "%s: no hub in this directory; make one with `plek-hub init --dir %.80s "
+                        "--name NAME`, or name another directory",
+                        strerror(errno), dir);
+    struct hub_settings read;
+    config_defaults(hub_settings_keys, hub_settings_count, &read);
+    enum err err = config_read(path, hub_settings_keys, hub_settings_count, &read, e);
+    if (err == ERR_OK)
+        err = check(path, &read, e);
+    if (err == ERR_OK)
+        *ret = read;
+    return err;
+}
+
+void hub_settings_print(FILE *out) {
+    fputs("# Configuration of a plek hub. Every key is shown with its default; remove the '#' in\n"
+          "# front of a key to change it, then start the hub again.\n",
+          out);
+    for (size_t i = 0; i < hub_settings_count; i++) {
+        const struct config_key *k = &hub_settings_keys[i];
+        bool quoted = k->type == CONFIG_TEXT;
+        fprintf(out, "\n# %s\n#%s = %s%s%s\n", k->help, k->name, quoted ? "\"" : "", k->fallback,
+                quoted ? "\"" : "");
+    }
+}

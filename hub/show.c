@@ -1,0 +1,186 @@
+/* Owns how the hub's answers look to people.
+ * Must not ask for anything. */
+#include "show.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "table.h"
+
+#define CELL_SIZE 64
+#define MAX_COLUMNS 12
+
+const char *show_text(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+/* A value as a cell; NULL for null, which a table shows as "-". */
+static const char *cell(const json_t *value, char room[static CELL_SIZE]) {
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "yes" : "no";
+    if (!json_is_integer(value))
+        return NULL;
+    snprintf(room, CELL_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return room;
+}
+
+static void put_row(struct table *t, const json_t *object, const char *const *keys, int columns) {
+    const char *cells[MAX_COLUMNS];
+    char rooms[MAX_COLUMNS][CELL_SIZE];
+    for (int i = 0; i < columns; i++)
+        cells[i] = cell(json_object_get(object, keys[i]), rooms[i]);
+    table_row(t, cells);
+}
+
+void show_members(const json_t *answer, FILE *out) {
+    static const char *const keys[] = {"name",        "role",      "state",
+                                       "fingerprint", "connected", "last_seen"};
+    const int columns = sizeof keys / sizeof keys[0];
+    struct table *t = table_new(keys, columns);
+    size_t i;
+    const json_t *row;
+    if (t == NULL)
+        return;
+    json_array_foreach(answer, i, row) {
+        put_row(t, row, keys, columns);
+    }
+    table_print(t, out);
+    table_free(t);
+}
+
+static const char *in_language(const json_t *text) {
+    const json_t *en = json_object_get(text, "en"), *nl = json_object_get(text, "nl");
+    if (json_is_string(text))
+        return json_string_value(text);
+    return json_is_string(en) ? json_string_value(en) : json_string_value(nl);
+}
+
+void show_charter(const json_t *answer, FILE *out) {
+    static const char *const headings[] = {"service", "label", "unit", "validity", "decimals"};
+    const json_t *service;
+    size_t i;
+    struct table *t = table_new(headings, 5);
+    fprintf(out, "Charter version %" JSON_INTEGER_FORMAT "\n",
+            json_integer_value(json_object_get(answer, "version")));
+    if (t == NULL)
+        return;
+    json_array_foreach(json_object_get(answer, "services"), i, service) {
+        char rooms[5][CELL_SIZE];
+        const char *cells[] = {
+            cell(json_object_get(service, "code"), rooms[0]),
+            in_language(json_object_get(service, "label")),
+            cell(json_object_get(service, "unit"), rooms[2]),
+            cell(json_object_get(service, "validity"), rooms[3]),
+            cell(json_object_get(service, "decimals"), rooms[4]),
+        };
+        table_row(t, cells);
+    }
+    table_print(t, out);
+    table_free(t);
+}
+
+void show_published(const json_t *answer, FILE *out) {
+    const json_t *dropped;
+    size_t i;
+    bool changed = json_is_true(json_object_get(answer, "changed"));
+    fprintf(out, "Charter version %" JSON_INTEGER_FORMAT " is in force%s.\n",
+            json_integer_value(json_object_get(answer, "version")),
+            changed ? "" : " already: nothing was published");
+    json_array_foreach(json_object_get(answer, "dropped"), i, dropped) {
+        fprintf(out,
+                "Note: service '%s' is no longer in it; members send the hub %" JSON_INTEGER_FORMAT
+                " lines of it.\n",
+                show_text(dropped, "service"),
+                json_integer_value(json_object_get(dropped, "lines")));
+    }
+}
+
+/* "12", "12-17", "12 or more"; NULL when nobody disclosed it. */
+static const char *interval(const json_t *available, char room[static CELL_SIZE]) {
+    char low_room[CELL_SIZE], high_room[CELL_SIZE];
+    const char *low = cell(json_object_get(available, "low"), low_room);
+    const char *high = cell(json_object_get(available, "high"), high_room);
+    if (low == NULL)
+        return NULL;
+    if (high == NULL)
+        snprintf(room, CELL_SIZE, "%.24s or more", low);
+    else if (strcmp(low, high) == 0)
+        snprintf(room, CELL_SIZE, "%.24s", low);
+    else
+        snprintf(room, CELL_SIZE, "%.24s-%.24s", low, high);
+    return room;
+}
+
+void show_aggregate(const json_t *answer, FILE *out) {
+    static const char *const keys[] = {"service",  "region",        "available",     "total",
+                                       "occupied", "held",          "blocked",       "need",
+                                       "members",  "sites_current", "sites_expired", "sites_never"};
+    static const char *const headings[] = {"service",  "region",  "available", "total",
+                                           "occupied", "held",    "blocked",   "need",
+                                           "members",  "current", "expired",   "never"};
+    struct table *t = table_new(headings, MAX_COLUMNS);
+    const json_t *row;
+    size_t i;
+    if (t == NULL)
+        return;
+    json_array_foreach(answer, i, row) {
+        const char *cells[MAX_COLUMNS];
+        char rooms[MAX_COLUMNS][CELL_SIZE];
+        for (int c = 0; c < MAX_COLUMNS; c++)
+            cells[c] = cell(json_object_get(row, keys[c]), rooms[c]);
+        if (cells[1] == NULL)
+            cells[1] = "(all)";
+        cells[2] = interval(json_object_get(row, "available"), rooms[2]);
+        table_row(t, cells);
+    }
+    if (json_array_size(answer) > 0)
+        fprintf(out, "%s\n", show_text(json_array_get(answer, 0), "day"));
+    table_print(t, out);
+    table_free(t);
+}
+
+static json_int_t count_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void show_warnings(const json_t *answer, FILE *out) {
+    const json_t *row;
+    const char *code;
+    size_t i;
+    json_object_foreach(json_object_get(answer, "rejections"), code, row) {
+        fprintf(out, "rejected: %s, %" JSON_INTEGER_FORMAT " times\n", code,
+                json_integer_value(row));
+    }
+    json_array_foreach(json_object_get(answer, "forks"), i, row) {
+        fprintf(out, "fork: an agent of %s signed two entries for seq %" JSON_INTEGER_FORMAT "\n",
+                show_text(row, "member"), count_of(row, "seq"));
+    }
+    json_array_foreach(json_object_get(answer, "troubles"), i, row) {
+        fprintf(out, "unreadable: %" JSON_INTEGER_FORMAT " views of %s for the hub (%s: %s)\n",
+                count_of(row, "count"), show_text(row, "member"), show_text(row, "code"),
+                show_text(row, "detail"));
+    }
+}
+
+void show_status(const json_t *answer, FILE *out) {
+    const json_t *members = json_object_get(answer, "members");
+    fprintf(out, "network:     %s\nfingerprint: %s\n", show_text(answer, "name"),
+            show_text(answer, "fingerprint"));
+    fprintf(out, "charter:     version %" JSON_INTEGER_FORMAT "\n",
+            count_of(answer, "charter_version"));
+    fprintf(out,
+            "members:     %" JSON_INTEGER_FORMAT " admitted, %" JSON_INTEGER_FORMAT
+            " suspended, %" JSON_INTEGER_FORMAT " removed\n",
+            count_of(members, "admitted"), count_of(members, "suspended"),
+            count_of(members, "removed"));
+    fprintf(out, "connected:   %" JSON_INTEGER_FORMAT "\n", count_of(answer, "connected"));
+    fprintf(out,
+            "log:         %" JSON_INTEGER_FORMAT " entries, of which %" JSON_INTEGER_FORMAT
+            " by the hub; %" JSON_INTEGER_FORMAT " bytes on disk\n",
+            count_of(answer, "log"), count_of(json_object_get(answer, "feed"), "seq"),
+            count_of(answer, "database_bytes"));
+    show_warnings(answer, out);
+}

@@ -1,0 +1,34 @@
+/* Owns what the store's own files share: the handle and the names of the statements.
+ * Must not be included by anything else. */
+#ifndef PLEK_HUB_STORE_PRIVATE_H
+#define PLEK_HUB_STORE_PRIVATE_H
+
+#include "db.h"
+#include "store.h"
+
+enum store_sql {
+#define SQL(name, text) SQL_##name,
+#include "store_sql.def"
+#undef SQL
+    SQL_COUNT
+};
+
+struct store {
+    struct db *db;
+    int64_t network; /* the row's id; 0 until store_use_network */
+};
+
+static inline struct db_query store_query(struct store *s, enum store_sql sql) {
+    return db_query(s->db, (int)sql);
+}
+/* Steps to the end and finishes: for statements that give no rows. */
+enum err store_finish(struct db_query *q, struct error *e) MUST_USE;
+/* After the loop over a query's rows: what the visit returned wins over how the query went. */
+enum err store_finish_visit(struct db_query *q, enum err visited, struct error *e) MUST_USE;
+void store_bind_key(struct db_query *q, const char *name, const struct public_key *k);
+void store_bind_hash(struct db_query *q, const char *name, const struct hash *h);
+/* False when the column does not hold exactly `len` bytes: the database was changed by hand. */
+bool store_column_copy(struct db_query *q, int column, void *ret, size_t len);
+enum err store_damaged(const char *what, struct error *e) MUST_USE;
+
+#endif

@@ -1,0 +1,49 @@
+# How every target of the project is compiled, and the dependencies by their pkg-config names.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(CONFUSE REQUIRED IMPORTED_TARGET libconfuse)
+pkg_check_modules(ICAL REQUIRED IMPORTED_TARGET libical)
+pkg_check_modules(LWS REQUIRED IMPORTED_TARGET libwebsockets)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+find_library(CSV_LIBRARY csv REQUIRED)
+
+add_library(plek_flags INTERFACE)
+target_compile_definitions(plek_flags INTERFACE _GNU_SOURCE PLEK_VERSION="${PROJECT_VERSION}")
+target_compile_options(plek_flags INTERFACE
+    -Wall -Wextra -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes
+    -fno-common -fstack-protector-strong)
+if(PLEK_WERROR)
+    target_compile_options(plek_flags INTERFACE -Werror)
+endif()
+if(PLEK_FAILPOINTS)
+    target_compile_definitions(plek_flags INTERFACE PLEK_FAILPOINTS)
+endif()
+if(PLEK_SANITIZE STREQUAL "address")
+    target_compile_options(plek_flags INTERFACE -fsanitize=address,undefined
+        -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(plek_flags INTERFACE -fsanitize=address,undefined)
+elseif(PLEK_SANITIZE STREQUAL "thread")
+    target_compile_options(plek_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+    target_link_options(plek_flags INTERFACE -fsanitize=thread)
+elseif(PLEK_SANITIZE STREQUAL "fuzz")
+    target_compile_options(plek_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+        -fno-sanitize-recover=undefined)
+    target_link_options(plek_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# plek_layer(NAME SOURCES... LINKS targets...): a static library that links only what it names.
+function(plek_layer name)
+    cmake_parse_arguments(LAYER "" "" "SOURCES;LINKS" ${ARGN})
+    add_library(${name} STATIC ${LAYER_SOURCES})
+    target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(${name} PUBLIC ${LAYER_LINKS} PRIVATE plek_flags)
+    if(PLEK_SANITIZE)
+        target_link_libraries(${name} PUBLIC plek_flags)
+    endif()
+endfunction()

@@ -1,0 +1,98 @@
+/* Owns the form of a local API: route matching, and errors as JSON. Must not know any route. */
+#include "api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Matches one path against one pattern; captured segments are copied into `room`. */
+static bool match(const char *pattern, const char *path, char *room, size_t size,
+                  const char *params[API_PARAMS_MAX]) {
+    size_t used = 0;
+    int count = 0;
+    while (*pattern) {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+        if (len == 0 || count == API_PARAMS_MAX || len >= size - used)
+            return false;
+        memcpy(room + used, path, len);
+        room[used + len] = '\0';
+        params[count++] = room + used;
+        used += len + 1;
+        path += len;
+        pattern += strcspn(pattern, "}") + 1;
+    }
+    return *path == '\0';
+}
+
+enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,
+                      struct api_request *request, json_t **ret_body) {
+    struct error e = {0};
+    enum err err = ERR_NOT_FOUND;
+    json_t *body = NULL;
+    char room[API_PATH_MAX + API_PARAMS_MAX];
+    bool path_known = false;
+    for (size_t i = 0; i < count; i++) {
+        memset(request->params, 0, sizeof request->params);
+        if (!match(routes[i].pattern, request->path, room, sizeof room, request->params))
+            continue;
+        path_known = true;
+        if (routes[i].method != request->method)
+            continue;
+        err = routes[i].handler(domain, request, &body, &e);
+        e.code = err;
+        break;
+    }
+    if (err == ERR_NOT_FOUND && e.detail[0] == '\0')
+        error_set(&e, err, "no route %s %s%s", api_method_name(request->method), request->path,
+                  path_known ? " (the path has other methods)" : "");
+    if (err) {
+        json_decref(body);
+        body = api_error_to_json(&e);
+    } else if (!body) {
+        body = json_object();
+    }
+    memset(request->params, 0, sizeof request->params);
+    *ret_body = body;
+    return err;
+}
+
+json_t *api_error_to_json(const struct error *e) {
+    json_t *inner = json_object();
+    json_object_set_new(inner, "code", json_string(error_name(e->code)));
+    json_object_set_new(inner, "detail",
+                        json_string(e->detail[0] ? e->detail : error_text(e->code)));
+    if (e->file[0])
+        json_object_set_new(inner, "file", json_string(e->file));
+    if (e->line)
+        json_object_set_new(inner, "line", json_integer(e->line));
+    if (e->column)
+        json_object_set_new(inner, "column", json_integer(e->column));
+    return json_pack("{s:o}", "error", inner);
+}
+
+enum err api_error_from_json(const json_t *body, struct error *ret) {
+    const json_t *inner = json_object_get(body, "error");
+    if (!json_is_object(inner))
+        return ERR_OK;
+    const char *code = json_string_value(json_object_get(inner, "code"));
+    const char *detail = json_string_value(json_object_get(inner, "detail"));
+    const char *file = json_string_value(json_object_get(inner, "file"));
+    enum err err = error_from_name(code ? code : "");
+    return error_at(ret, err ? err : ERR_INTERNAL, file,
+                    (int)json_integer_value(json_object_get(inner, "line")),
+                    (int)json_integer_value(json_object_get(inner, "column")), "%s",
+                    detail ? detail : "");
+}
+
+const char *api_method_name(enum api_method m) {
+    static const char *const names[] = {"GET", "POST", "PUT", "DELETE"};
+    return names[m];
+}
+
+const char *api_query(const struct api_request *r, const char *key) {
+    return json_string_value(json_object_get(r->query, key));
+}

@@ -1,0 +1,48 @@
+/* Owns the form of a local API: one table of routes, each a function from request to response over
+ * the domain. Serves the command line, the web listener and in-process calls alike (design 4).
+ * Must not know sockets or any route's meaning. */
+#ifndef PLEK_API_H
+#define PLEK_API_H
+
+#include "json.h"
+
+#define API_BODY_MAX (1024 * 1024)
+#define API_PATH_MAX 512
+#define API_ACTOR_MAX 64
+#define API_PARAMS_MAX 4
+
+enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
+
+struct api_request {
+    enum api_method method;
+    const char *path;  /* decoded, without query: "/v1/partners/Hospital A/approve" */
+    json_t *query;     /* object of strings; NULL: none */
+    json_t *body;      /* parsed JSON object; NULL: none */
+    const char *actor; /* "uid:1000", a user or token name: who is responsible */
+    int64_t now_ms;
+    const char *params[API_PARAMS_MAX]; /* set by dispatch: what the {..} of the pattern matched */
+};
+
+/* Success: fills *ret_body (may stay NULL: {}). Failure: the error becomes the response. */
+typedef enum err (*api_handler)(void *domain, const struct api_request *request, json_t **ret_body,
+                                struct error *e);
+struct api_route {
+    enum api_method method;
+    const char *pattern; /* "/v1/partners/{name}/approve": {..} matches one segment */
+    api_handler handler;
+    const char *summary;
+};
+
+/* Finds the route and calls it. ret_body is always an object or array: the handler's, or
+ * {"error":{"code","detail","file"?,"line"?,"column"?}}. Returns the code (ERR_NOT_FOUND: no
+ * route). */
+enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,
+                      struct api_request *request, json_t **ret_body);
+json_t *api_error_to_json(const struct error *e);
+/* The inverse, for a client: ERR_OK when the body is not an error. */
+enum err api_error_from_json(const json_t *body, struct error *ret);
+const char *api_method_name(enum api_method m);
+/* A query value, or NULL. */
+const char *api_query(const struct api_request *r, const char *key);
+
+#endif

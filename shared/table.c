@@ -1,0 +1,99 @@
+/* Owns printing rows as an aligned table. Must not know what a row means. */
+#include "table.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct table {
+    int columns;
+    size_t rows, room;
+    char **cells; /* rows * columns, headings first; each owned */
+    int *widths;
+    int failed;
+};
+
+/* Code points, which is close enough to columns for the scripts these screens use. */
+static int text_width(const char *s) {
+    int width = 0;
+    for (; *s; s++)
+        width += ((unsigned char)*s & 0xC0) != 0x80;
+    return width;
+}
+
+/* Partners choose names and notes: a terminal must not obey them. */
+static char *clean_copy(const char *s) {
+    char *copy = strdup(s ? s : "-");
+    for (unsigned char *c = (unsigned char *)copy; c && *c; c++) {
+        if (iscntrl(*c))
+            *c = '?';
+        if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F) /* C1 controls in UTF-8 */
+            c[0] = c[1] = '?';
+    }
+    return copy;
+}
+
+struct table *table_new(const char *const *headings, int columns) {
+    struct table *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->columns = columns;
+    t->widths = calloc((size_t)columns, sizeof *t->widths);
+    if (!t->widths) {
+        free(t);
+        return NULL;
+    }
+    table_row(t, headings);
+    return t;
+}
+
+void table_free(struct table *t) {
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->rows * (size_t)t->columns; i++)
+        free(t->cells[i]);
+    free(t->cells);
+    free(t->widths);
+    free(t);
+}
+
+static int grow(struct table *t) {
+    if (t->rows < t->room)
+        return 1;
+    size_t room = t->room ? t->room * 2 : 16;
+    char **cells = realloc(t->cells, room * (size_t)t->columns * sizeof *cells);
+    if (!cells)
+        return 0;
+    t->cells = cells;
+    t->room = room;
+    return 1;
+}
+
+void table_row(struct table *t, const char *const *cells) {
+    if (t->failed || !grow(t)) {
+        t->failed = 1;
+        return;
+    }
+    char **row = t->cells + t->rows * (size_t)t->columns;
+    for (int i = 0; i < t->columns; i++) {
+        row[i] = clean_copy(cells[i]);
+        int width = row[i] ? text_width(row[i]) : 0;
+        if (width > t->widths[i])
+            t->widths[i] = width;
+    }
+    t->rows++;
+}
+
+void table_print(const struct table *t, FILE *out) {
+    for (size_t r = 0; r < t->rows; r++) {
+        char *const *row = t->cells + r * (size_t)t->columns;
+        for (int i = 0; i < t->columns; i++) {
+            const char *cell = row[i] ? row[i] : "?";
+            int pad = i + 1 < t->columns ? t->widths[i] - text_width(cell) + 2 : 0;
+            fprintf(out, "%s%*s", cell, pad, "");
+        }
+        fputc('\n', out);
+    }
+    if (t->failed)
+        fputs("(not all rows are shown: out of memory)\n", out);
+}

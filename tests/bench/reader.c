@@ -1,0 +1,182 @@
+/* Measures a reader with many partners: its processor time to catch up after an absence, its memory
+ * afterwards, and how long `find` takes over all it then holds. Source: design 8. */
+#include "find.h"
+#include "resident.h"
+
+#define FIND_RUNS 20
+
+struct reading {
+    struct testbed t;
+    struct resident r;
+    struct process_usage idle, directory, states;
+};
+
+static enum err add(struct bench *b, struct report_row row, struct error *e) {
+    row.group = "reader";
+    return report_add(b->report, &row, e);
+}
+
+/* ---- publishing ---- */
+
+static bool all_acked(void *ctx) {
+    const struct testbed *t = ctx;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->puppets[i].acked_seq < t->puppets[i].entry_count)
+            return false;
+    return true;
+}
+
+static enum err publish(struct reading *x, struct error *e) {
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    enum err err = resident_open(&x->r, e);
+    if (err != ERR_OK)
+        return err;
+    struct puppet_reader reader = {agent_keys(x->r.agent)->pub, agent_box(x->r.agent)->pub};
+    resident_close(&x->r);
+    for (size_t i = 0; i < x->t.count && err == ERR_OK; i++) {
+        err = puppet_open_feed_to(&x->t.puppets[i], &reader, 1, now_ms, e);
+        if (err == ERR_OK)
+            err = puppet_seal_state(&x->t.puppets[i], now_ms, e);
+    }
+    if (err == ERR_OK)
+        err = testbed_connect(&x->t, 0, x->t.count, e);
+    if (err == ERR_OK)
+        err = testbed_until(&x->t, all_acked, &x->t, 120, e);
+    for (size_t i = 0; i < x->t.count; i++)
+        puppet_disconnect(&x->t.puppets[i]);
+    return err;
+}
+
+/* ---- catching up ---- */
+
+/* One life of the daemon, from its start until it has nothing more to do. */
+static enum err live(struct reading *x, struct process_usage *ret, struct error *e) {
+    enum err err = resident_start(&x->r, e);
+    if (err == ERR_OK)
+        err = resident_settle(&x->r, &x->t, ret, e);
+    return err == ERR_OK ? resident_stop(&x->r, e) : err;
+}
+
+static enum err catch_up(struct reading *x, struct error *e) {
+    enum err err = live(x, &x->directory, e);
+    if (err == ERR_OK)
+        err = live(x, &x->idle, e);
+    if (err == ERR_OK)
+        err = publish(x, e);
+    return err == ERR_OK ? live(x, &x->states, e) : err;
+}
+
+static enum err add_catch_up(struct bench *b, const struct reading *x, struct error *e) {
+    char note[256];
+    double verify_s = (double)x->t.count * 2 / b->limits.verify_rate;
+    double states_s = bench_seconds(x->states.cpu_ns - x->idle.cpu_ns);
+    snprintf(note, sizeof note,
+             "a real plek-agent: grants and states of %zu partners, 10 lines and a site card each; "
+             "processor time of the whole daemon from its start, less %.0f ms that a start with "
+             "nothing to fetch takes; no history points (no issue builds them yet)",
+             x->t.count, (double)x->idle.cpu_ns / 1e6);
+    enum err err = add(b,
+                       (struct report_row){.name = "catch-up of all partners' states",
+                                           .value = states_s,
+                                           .unit = "s of CPU",
+                                           .ratio_to = "its 2 verifies a partner",
+                                           .ratio = states_s / verify_s,
+                                           .budget = "under 2 s of CPU",
+                                           .met = report_within(states_s, 2),
+                                           .note = note},
+                       e);
+    if (err == ERR_OK)
+        err = add(b,
+                  (struct report_row){.name = "private memory before it",
+                                      .value = x->idle.rss_anon_kib / 1024,
+                                      .unit = "MiB"},
+                  e);
+    if (err == ERR_OK)
+        err = add(b,
+                  (struct report_row){.name = "private memory after it",
+                                      .value = x->states.rss_anon_kib / 1024,
+                                      .unit = "MiB"},
+                  e);
+    return err;
+}
+
+/* ---- find ---- */
+
+static enum err time_find(struct bench *b, struct reading *x, const char *name,
+                          const struct find_filter *filter, bool budget, struct error *e) {
+    char note[160];
+    double samples[FIND_RUNS];
+    size_t rows = 0;
+    for (int i = 0; i < FIND_RUNS; i++) {
+        json_t *found = NULL;
+        int64_t start = bench_now_ns();
+        enum err err = find_rows(x->r.agent, filter, (int64_t)time(NULL) * 1000, &found, e);
+        if (err != ERR_OK)
+            return err;
+        samples[i] = (double)(bench_now_ns() - start) / 1e6;
+        rows = json_array_size(found);
+        json_decref(found);
+    }
+    snprintf(note, sizeof note,
+             "%zu rows out of %zu lines of %zu partners; in the daemon's own code, "
+             "median of %d",
+             rows, x->t.count * PUPPET_LINES, x->t.count, FIND_RUNS);
+    double ms = bench_percentile(samples, FIND_RUNS, 0.5);
+    return add(b,
+               (struct report_row){.name = name,
+                                   .value = ms,
+                                   .unit = "ms",
+                                   .budget = budget ? "under 5 ms" : NULL,
+                                   .met = budget ? report_within(ms, 5) : REPORT_NO_BUDGET,
+                                   .note = note},
+               e);
+}
+
+static enum err check_rows(struct reading *x, struct error *e) {
+    json_t *found = NULL;
+    struct find_filter all = {.service = NULL};
+    enum err err = find_rows(x->r.agent, &all, (int64_t)time(NULL) * 1000, &found, e);
+    size_t rows = json_array_size(found), expected = x->t.count * PUPPET_LINES;
+    json_decref(found);
+    if (err == ERR_OK && rows != expected)
+        return error_set(e, ERR_INTERNAL,
+                         "the reader shows %zu lines after catching up, expected %zu", rows,
+                         expected);
+    return err;
+}
+
+static enum err find_all(struct bench *b, struct reading *x, struct error *e) {
+    struct find_filter all = {.service = "bed"};
+    struct find_filter some = {.service = "bed", .has_min = true, .min = 5};
+    struct find_filter none = {.service = "bed", .region = "NL-ZZ"};
+    enum err err = resident_open(&x->r, e);
+    if (err == ERR_OK)
+        err = check_rows(x, e);
+    if (err == ERR_OK)
+        err = time_find(b, x, "find, every line", &all, true, e);
+    if (err == ERR_OK)
+        err = time_find(b, x, "find --min 5", &some, true, e);
+    if (err == ERR_OK)
+        err = time_find(b, x, "find in a region without any", &none, false, e);
+    resident_close(&x->r);
+    return err;
+}
+
+enum err bench_reader(struct bench *b, struct error *e) {
+    static struct reading x;
+    x = (struct reading){.r = {.lock = -1}};
+    enum err err = testbed_open(&x.t, b, "reader", false, e);
+    if (err == ERR_OK)
+        err = testbed_join(&x.t, (size_t)b->readers_partners, e);
+    if (err == ERR_OK)
+        err = resident_join(&x.r, &x.t, "Resident", e);
+    if (err == ERR_OK)
+        err = catch_up(&x, e);
+    if (err == ERR_OK)
+        err = add_catch_up(b, &x, e);
+    if (err == ERR_OK)
+        err = find_all(b, &x, e);
+    resident_done(&x.r);
+    testbed_close(&x.t);
+    return err;
+}

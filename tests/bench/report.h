@@ -1,0 +1,44 @@
+/* Owns what a run found: named figures with their ratio to a limit of the same machine and what the
+ * budget says, as a table and as JSON. Must not measure anything. */
+#ifndef PLEK_BENCH_REPORT_H
+#define PLEK_BENCH_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "error.h"
+
+struct report;
+
+enum report_met { REPORT_NO_BUDGET, REPORT_MET, REPORT_NOT_MET };
+
+struct report_row {
+    const char *group; /* "limits", "ingest", ... */
+    const char *name;
+    double value;
+    const char *unit;
+    const char *ratio_to; /* name of a limit; NULL: none */
+    double ratio;
+    const char *budget; /* in words; NULL: none */
+    enum report_met met;
+    const char *note; /* what was done exactly; NULL: nothing to add */
+};
+
+enum err report_new(struct report **ret, struct error *e) MUST_USE;
+void report_free(struct report *r);
+/* A figure, copied; printed at once as one line on standard error. */
+enum err report_add(struct report *r, const struct report_row *row, struct error *e) MUST_USE;
+/* A fact about the run ("cpu", "kernel"). */
+enum err report_fact(struct report *r, const char *key, const char *value, struct error *e)
+    MUST_USE;
+void report_print(const struct report *r, FILE *out);
+enum err report_write(const struct report *r, const char *path, struct error *e) MUST_USE;
+
+static inline enum report_met report_within(double value, double limit) {
+    return value <= limit ? REPORT_MET : REPORT_NOT_MET;
+}
+static inline enum report_met report_at_least(double value, double limit) {
+    return value >= limit ? REPORT_MET : REPORT_NOT_MET;
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* Owns a real agent in a measurement: its directory, joined by the real program, run as a daemon or
+ * opened in-process. Must not measure. */
+#ifndef PLEK_BENCH_RESIDENT_H
+#define PLEK_BENCH_RESIDENT_H
+
+#include "agent.h"
+#include "testbed.h"
+
+struct resident {
+    const struct bench *bench;
+    char dir[BENCH_PATH_MAX], log[BENCH_PATH_MAX];
+    struct process daemon;
+    struct agent *agent; /* open in-process; NULL: not */
+    int lock;
+};
+/* plek-agent init and join. */
+enum err resident_join(struct resident *r, struct testbed *t, const char *name, struct error *e)
+    MUST_USE;
+enum err resident_start(struct resident *r, struct error *e) MUST_USE;
+enum err resident_stop(struct resident *r, struct error *e) MUST_USE;
+/* Waits until the daemon has used next to no processor time for a while. */
+enum err resident_settle(struct resident *r, struct testbed *t, struct process_usage *ret,
+                         struct error *e) MUST_USE;
+/* In-process, while no daemon runs. */
+enum err resident_open(struct resident *r, struct error *e) MUST_USE;
+void resident_close(struct resident *r);
+/* A route of the local API, in-process; body borrowed. ret may be NULL. */
+enum err resident_call(struct resident *r, enum api_method method, const char *path, json_t *body,
+                       json_t **ret, struct error *e) MUST_USE;
+void resident_done(struct resident *r);
+
+#endif

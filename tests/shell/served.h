@@ -1,0 +1,204 @@
+/* Owns a web server for tests: one thread with libuv, libwebsockets and a few routes on a Unix
+ * socket. The calls come from the test's own thread. Must not know the product's routes. */
+#ifndef PLEK_TEST_SERVED_H
+#define PLEK_TEST_SERVED_H
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <uv.h>
+
+#include "clock.h"
+#include "db.h"
+#include "unit/db/scratch.h"
+#include "web.h"
+
+#define SERVED_MAX_BODY (1024 * 1024)
+#define SERVED_BIG (5u * 1024 * 1024)
+
+struct served {
+    struct scratch scratch;
+    char socket[sizeof((struct sockaddr_un){0}.sun_path)];
+    uv_loop_t loop;
+    uv_async_t wake;
+    struct lws_context *context;
+    struct web *web;
+    pthread_t thread;
+    atomic_bool stop, answer_late;
+    atomic_int calls, late_waiting;
+    atomic_uint events; /* bits: which of served_events to tell */
+    uint64_t late_id;
+    bool no_api;
+};
+
+static const char *const served_events[] = {"picture", "lines", "status"};
+
+static inline enum err served_echo(void *domain, const struct api_request *r, json_t **ret,
+                                   struct error *e) {
+    (void)domain, (void)e;
+    *ret = json_pack("{s:s, s:s, s:O?, s:O?}", "name", r->params[0] ? r->params[0] : "", "actor",
+                     r->actor, "query", r->query, "body", r->body);
+    return ERR_OK;
+}
+
+static inline enum err served_fail(void *domain, const struct api_request *r, json_t **ret,
+                                   struct error *e) {
+    (void)domain, (void)r, (void)ret;
+    return error_at(e, ERR_DATA, "rows.csv", 4, 2, "found 'x', expected a number");
+}
+
+static inline enum err served_big(void *domain, const struct api_request *r, json_t **ret,
+                                  struct error *e) {
+    (void)domain, (void)r, (void)e;
+    char *text = malloc(SERVED_BIG);
+    cr_assert(text);
+    memset(text, 'b', SERVED_BIG);
+    *ret = json_pack("{s:s#}", "big", text, (int)SERVED_BIG);
+    free(text);
+    return ERR_OK;
+}
+
+/* Says "no such member" until the third call. */
+static inline enum err served_slow_name(void *domain, const struct api_request *r, json_t **ret,
+                                        struct error *e) {
+    (void)ret;
+    struct served *s = domain;
+    if (atomic_load(&s->calls) < 3)
+        return error_set(e, ERR_UNKNOWN_MEMBER, "no member '%s'", r->params[0]);
+    return ERR_OK;
+}
+
+static const struct api_route served_routes[] = {
+    {API_GET, "/v1/status", served_echo, ""}, {API_GET, "/v1/echo/{name}", served_echo, ""},
+    {API_POST, "/v1/echo", served_echo, ""},  {API_PUT, "/v1/fail", served_fail, ""},
+    {API_GET, "/v1/big", served_big, ""},     {API_POST, "/v1/slow/{name}", served_slow_name, ""},
+};
+#define SERVED_ROUTES (sizeof served_routes / sizeof served_routes[0])
+
+static inline void served_call(void *ctx, struct web_call *take_call) {
+    struct served *s = ctx;
+    json_t *response = NULL;
+    atomic_fetch_add(&s->calls, 1);
+    if (strcmp(take_call->request.path, "/v1/later") == 0) {
+        s->late_id = take_call->id;
+        atomic_fetch_add(&s->late_waiting, 1);
+        web_call_free(take_call);
+        return;
+    }
+    enum err code = api_dispatch(served_routes, SERVED_ROUTES, s, &take_call->request, &response);
+    web_answer(s->web, take_call->id, code, response);
+    web_call_free(take_call);
+}
+
+static inline int served_plain(void *ctx, const char *path, struct buf *text) {
+    (void)ctx;
+    if (strcmp(path, "/healthz") != 0)
+        return 0;
+    buf_append_str(text, "ok\n");
+    return 200;
+}
+
+static inline void served_on_wake(uv_async_t *async) {
+    struct served *s = async->data;
+    if (atomic_exchange(&s->answer_late, false))
+        web_answer(s->web, s->late_id, ERR_OK, json_pack("{s:b}", "late", 1));
+    unsigned events = atomic_exchange(&s->events, 0);
+    for (unsigned i = 0; i < 3; i++)
+        if (events & 1u << i)
+            web_event(s->web, served_events[i]);
+    if (atomic_load(&s->stop))
+        uv_stop(&s->loop);
+}
+
+static inline void *served_run(void *arg) {
+    struct served *s = arg;
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static inline void served_start(struct served *s, bool no_api) {
+    struct error e = {0};
+    memset(s, 0, sizeof *s);
+    scratch_init(&s->scratch);
+    cr_assert_lt(snprintf(s->socket, sizeof s->socket, "%.90s/api.sock", s->scratch.dir), 108);
+    lws_set_log_level(0, NULL);
+    cr_assert_eq(uv_loop_init(&s->loop), 0);
+    uv_async_init(&s->loop, &s->wake, served_on_wake);
+    s->wake.data = s;
+    void *loops[] = {&s->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .foreign_loops = loops,
+        .fd_limit_per_thread = 256,
+    };
+    s->context = lws_create_context(&info);
+    struct web_config config = {.serve = no_api ? NULL : served_call,
+                                .plain = served_plain,
+                                .ctx = s,
+                                .max_body = SERVED_MAX_BODY};
+    s->web = web_new(&config);
+    cr_assert(s->context && s->web);
+    cr_assert_eq(web_listen_socket(s->web, s->context, s->socket, &e), ERR_OK, "%s", e.detail);
+    cr_assert_eq(pthread_create(&s->thread, NULL, served_run, s), 0);
+}
+
+/* Ends the server; the socket's file stays until served_done. */
+static inline void served_stop(struct served *s) {
+    if (!s->context)
+        return;
+    atomic_store(&s->stop, true);
+    uv_async_send(&s->wake);
+    pthread_join(s->thread, NULL);
+    uv_close((uv_handle_t *)&s->wake, NULL);
+    lws_context_destroy(s->context);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    lws_context_destroy(s->context);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+    web_free(s->web);
+    s->context = NULL;
+}
+
+static inline void served_done(struct served *s) {
+    served_stop(s);
+    scratch_done(&s->scratch);
+}
+
+static inline void served_tell(struct served *s, unsigned events) {
+    atomic_fetch_or(&s->events, events);
+    uv_async_send(&s->wake);
+}
+
+/* A socket of the test's own, for what no decent client would send. */
+static inline int served_connect(const struct served *s) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval limit = {10, 0};
+    memcpy(address.sun_path, s->socket, sizeof s->socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+static inline void served_send(int fd, const char *text) {
+    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Reads until `end` shows up, the other side closes, or ten seconds passed. Returns what came. */
+static inline const char *served_read(int fd, const char *end, char *out, size_t size) {
+    size_t len = 0;
+    ssize_t n;
+    out[0] = '\0';
+    while (len + 1 < size && !(end && strstr(out, end)) &&
+           (n = recv(fd, out + len, size - 1 - len, 0)) > 0) {
+        len += (size_t)n;
+        out[len] = '\0';
+    }
+    return out;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* Owns the defects that are made behind the product's back, in its databases: each stands for a
+ * rule that a version of the product could break, and must be found by the ledger's checks. Does
+ * nothing unless a mutation asks for it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ledger_private.h"
+
+static void run(sqlite3 *db, const char *sql) {
+    char *why = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK)
+        return;
+    fprintf(stderr, "the mutation does not fit the schema: %s: %s\n", sql, why);
+    abort();
+}
+
+void sim_mutate_before_batch(struct sim *sim, int i) {
+    char sql[128];
+    if (sim->mutation != MUTATION_OLD_KEY)
+        return;
+    snprintf(sql, sizeof sql, "UPDATE audience SET key_ms = %lld",
+             (long long)sim_agent_clock(sim, i));
+    run(ledger_agent_db(sim, i), sql);
+}
+
+void sim_mutate_forgotten(struct sim *sim, int i) {
+    if (sim->mutation == MUTATION_NO_REKEY)
+        run(ledger_agent_db(sim, i), "DELETE FROM granted WHERE member NOT IN (SELECT member FROM "
+                                     "partner) AND member NOT IN (SELECT key FROM network)");
+}
+
+static bool author_of(const struct blob *excerpt, struct public_key *ret) {
+    struct entry *entry = NULL;
+    if (excerpt_parse(blob_bytes(excerpt), &entry, NULL) != ERR_OK)
+        return false;
+    *ret = entry->header.agent;
+    entry_free(entry);
+    return true;
+}
+
+static void forget_author(sqlite3 *db, const char *sql, const struct public_key *agent) {
+    sqlite3_stmt *q = ledger_query(db, sql);
+    sqlite3_bind_blob(q, 1, agent->b, KEY_LEN, SQLITE_STATIC);
+    (void)sqlite3_step(q);
+    sqlite3_finalize(q);
+}
+
+/* An older state is taken for news: the reader has forgotten that it held a newer one. */
+static void take_older(struct sim *sim, int i, struct sim_step *step) {
+    struct sim_agent *a = &sim->agents[i];
+    struct public_key now, kept;
+    if (!author_of(step->effect.data, &now))
+        return;
+    if (!a->kept_state) {
+        a->kept_state = blob_ref(step->effect.data);
+        return;
+    }
+    if (!author_of(a->kept_state, &kept) || !key_equal(&now, &kept))
+        return;
+    sqlite3 *db = ledger_agent_db(sim, i);
+    forget_author(db, "DELETE FROM picture WHERE agent = ?", &now);
+    forget_author(db, "DELETE FROM peer_header WHERE agent = ?", &now);
+    blob_unref(step->effect.data);
+    step->effect.data = a->kept_state;
+    a->kept_state = NULL;
+}
+
+void sim_mutate_before_take(struct sim *sim, int i, struct sim_step *step) {
+    bool state = step->effect.kind == AGENT_EFFECT_TAKE && step->effect.class_ == CLASS_STATES;
+    if (sim->mutation == MUTATION_OLD_PICTURE && state && prng_chance(&sim->prng, 200))
+        take_older(sim, i, step);
+}
+
+void sim_mutate_after_take(struct sim *sim, int i, const struct sim_step *step) {
+    bool state = step->effect.kind == AGENT_EFFECT_TAKE && step->effect.class_ == CLASS_STATES;
+    if (sim->mutation == MUTATION_PAINTED_PICTURE && state && prng_chance(&sim->prng, 200))
+        run(ledger_agent_db(sim, i), "UPDATE seen_line SET total = 4711 WHERE id = (SELECT max(id) "
+                                     "FROM seen_line)");
+}
+
+void sim_mutate_before_sums(struct sim *sim) {
+    if (sim->mutation == MUTATION_WRONG_SUM)
+        run(ledger_hub_db(sim),
+            "DELETE FROM picture WHERE rowid = (SELECT min(rowid) FROM picture)");
+}

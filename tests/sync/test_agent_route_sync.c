@@ -1,0 +1,102 @@
+/* Owns the proof that each writing route of the agent's local API, and so each exit 0 of a command
+ * that goes through one, answers after the sync of its commit, and that it would not with
+ * synchronous=OFF. A writing route that is not tried here fails the test. */
+#include <string.h>
+
+#include "unit/agent/world.h"
+#include "vfs/watch_vfs.h"
+
+struct attempt {
+    enum api_method method;
+    const char *pattern, *path, *body;
+};
+
+static const struct attempt attempts[] = {
+    {API_POST, "/v1/sites", "/v1/sites", "{\"name\":\"Annex\"}"},
+    {API_PUT, "/v1/sites/{name}", "/v1/sites/Annex", "{\"phone\":\"020-1234\"}"},
+    {API_PUT, "/v1/sites", NULL, "{\"phone\":\"020-1235\"}"},
+    {API_POST, "/v1/lines", "/v1/lines",
+     "{\"service\":\"bed\",\"site\":\"Annex\",\"set\":{\"free\":\"3\"}}"},
+    {API_POST, "/v1/confirm", "/v1/confirm", "{\"all\":true}"},
+    {API_POST, "/v1/import", "/v1/import",
+     "{\"text\":\"ward,free\\nnorth,2\\n\",\"site\":\"Annex\",\"profile\":\"{\\\"format\\\":1,"
+     "\\\"service\\\":\\\"bed\\\",\\\"ward\\\":{\\\"column\\\":\\\"ward\\\"},"
+     "\\\"columns\\\":{\\\"free\\\":\\\"free\\\"}}\"}"},
+    {API_POST, "/v1/policy", "/v1/policy",
+     "{\"policy\":\"{\\\"audiences\\\":[{\\\"name\\\":\\\"all\\\",\\\"members\\\":[\\\"@hub\\\"],"
+     "\\\"services\\\":[\\\"*\\\"],\\\"precision\\\":\\\"exact\\\"}]}\"}"},
+    {API_POST, "/v1/partners/{name}/approve", "/v1/partners/West/approve", "{}"},
+    {API_POST, "/v1/partners/{name}/forget", "/v1/partners/West/forget", "{}"},
+};
+#define ATTEMPTS (sizeof attempts / sizeof attempts[0])
+
+static enum err call(struct world *w, struct agent *a, const struct attempt *attempt) {
+    size_t count = 0;
+    const struct api_route *routes = agent_routes(&count);
+    json_t *answer = NULL, *query = attempt->path ? NULL : json_pack("{s:s}", "site", "Annex");
+    struct api_request request = {.method = attempt->method,
+                                  .path = attempt->path ? attempt->path : attempt->pattern,
+                                  .query = query,
+                                  .body = json_loads(attempt->body, 0, NULL),
+                                  .actor = "test",
+                                  .now_ms = w->now_ms};
+    enum err err = api_dispatch(routes, count, a, &request, &answer);
+    char *text = json_dumps(answer, JSON_COMPACT);
+    cr_assert_not_null(request.body);
+    cr_assert_eq(err, ERR_OK, "%s: %s", attempt->pattern, text);
+    free(text);
+    json_decref(answer);
+    json_decref(query);
+    json_decref(request.body);
+    return err;
+}
+
+/* Tries every writing route; `durable`: what has to be after each. */
+static void try_all(int synchronous, bool durable) {
+    struct world w;
+    struct watch_vfs *vfs = watch_vfs_new("route-sync");
+    world_init(&w, NULL);
+    int i = world_add(&w, "Noord", ROLE_PROVIDER, "route-sync");
+    world_add(&w, "West", ROLE_PROVIDER, NULL);
+    world_feed(&w, i);
+    struct agent *a = w.agents[i].agent;
+#ifdef PLEK_FAILPOINTS
+    db_test_set_synchronous(agent_db(a), synchronous);
+#else
+    (void)synchronous;
+#endif
+    for (size_t n = 0; n < ATTEMPTS; n++) {
+        uint64_t writes = watch_vfs_count(vfs, WATCH_WRITE);
+        w.now_ms += WORLD_HOUR;
+        (void)call(&w, a, &attempts[n]);
+        cr_assert_gt(watch_vfs_count(vfs, WATCH_WRITE), writes, "%s wrote nothing",
+                     attempts[n].pattern);
+        cr_assert_eq(watch_vfs_durable(vfs, watch_vfs_now(vfs)), durable, "%s answers %s",
+                     attempts[n].pattern, durable ? "before its sync" : "durably without a sync");
+    }
+    world_done(&w);
+    watch_vfs_free(vfs);
+}
+
+Test(agent_route_sync, every_writing_route_answers_after_its_sync) {
+    try_all(2, true);
+}
+
+#ifdef PLEK_FAILPOINTS
+Test(agent_route_sync, and_would_not_with_synchronous_off) {
+    try_all(0, false);
+}
+#endif
+
+Test(agent_route_sync, no_writing_route_is_left_out) {
+    size_t count = 0;
+    const struct api_route *routes = agent_routes(&count);
+    for (size_t r = 0; r < count; r++) {
+        bool tried = routes[r].method == API_GET;
+        for (size_t n = 0; n < ATTEMPTS; n++)
+            tried |= attempts[n].method == routes[r].method &&
+                     strcmp(attempts[n].pattern, routes[r].pattern) == 0;
+        cr_assert(tried, "%s %s is not tried", api_method_name(routes[r].method),
+                  routes[r].pattern);
+    }
+}

@@ -1,0 +1,90 @@
+/* Owns the proof that each writing route of the hub's local API answers after the sync of its
+ * commit, and that it would not with synchronous=OFF. A writing route that is not tried here fails
+ * the test. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub_private.h"
+#include "unit/hub/town.h"
+#include "vfs/watch_vfs.h"
+
+struct attempt {
+    const char *pattern, *path, *body; /* body NULL: a newer charter */
+};
+
+static const struct attempt attempts[] = {
+    {"/v1/invitations", "/v1/invitations", "{\"name\":\"Zuid\"}"},
+    {"/v1/members/{name}/suspend", "/v1/members/Noord/suspend", "{}"},
+    {"/v1/members/{name}/resume", "/v1/members/Noord/resume", "{}"},
+    {"/v1/members/{name}/remove", "/v1/members/Noord/remove", "{}"},
+    {"/v1/charter", "/v1/charter", NULL},
+};
+#define ATTEMPTS (sizeof attempts / sizeof attempts[0])
+
+/* The default one, but for how long figures are kept. */
+static json_t *newer_charter(void) {
+    json_t *charter = json_loads(charter_default_json(), 0, NULL);
+    cr_assert_eq(json_object_set_new(charter, "keep_days", json_integer(30)), 0);
+    char *text = json_dumps(charter, JSON_COMPACT);
+    json_t *body = json_pack("{s:s}", "text", text);
+    free(text);
+    json_decref(charter);
+    return body;
+}
+
+static void try_all(int synchronous, bool durable) {
+    struct town t;
+    struct person noord;
+    struct watch_vfs *vfs = watch_vfs_new("hub-route-sync");
+    town_init(&t, 7, NULL);
+    town_close(&t);
+    t.vfs = "hub-route-sync";
+    town_open(&t);
+    person_join(&t, &noord, "Noord", "provider");
+#ifdef PLEK_FAILPOINTS
+    store_test_set_synchronous(t.hub->store, synchronous);
+#else
+    (void)synchronous;
+#endif
+    for (size_t n = 0; n < ATTEMPTS; n++) {
+        struct error e = {0};
+        json_t *answer = NULL;
+        json_t *body = attempts[n].body ? json_loads(attempts[n].body, 0, NULL) : newer_charter();
+        uint64_t writes = watch_vfs_count(vfs, WATCH_WRITE);
+        t.now_ms += TOWN_HOUR_MS;
+        cr_assert_not_null(body);
+        cr_assert_eq(town_call(&t, API_POST, attempts[n].path, NULL, body, &answer, &e), ERR_OK,
+                     "%s: %s", attempts[n].path, e.detail);
+        json_decref(answer);
+        cr_assert_gt(watch_vfs_count(vfs, WATCH_WRITE), writes, "%s wrote nothing",
+                     attempts[n].path);
+        cr_assert_eq(watch_vfs_durable(vfs, watch_vfs_now(vfs)), durable, "%s answers %s",
+                     attempts[n].path, durable ? "before its sync" : "durably without a sync");
+    }
+    town_done(&t);
+    watch_vfs_free(vfs);
+}
+
+Test(hub_route_sync, every_writing_route_answers_after_its_sync) {
+    try_all(2, true);
+}
+
+#ifdef PLEK_FAILPOINTS
+Test(hub_route_sync, and_would_not_with_synchronous_off) {
+    try_all(0, false);
+}
+#endif
+
+Test(hub_route_sync, no_writing_route_is_left_out) {
+    size_t count = 0;
+    const struct api_route *routes = hub_routes(&count);
+    for (size_t r = 0; r < count; r++) {
+        bool tried = routes[r].method == API_GET;
+        for (size_t n = 0; n < ATTEMPTS; n++)
+            tried |=
+                routes[r].method == API_POST && strcmp(attempts[n].pattern, routes[r].pattern) == 0;
+        cr_assert(tried, "%s %s is not tried", api_method_name(routes[r].method),
+                  routes[r].pattern);
+    }
+}

@@ -1,0 +1,164 @@
+/* The local API's routes for own records: forms of bodies, answers and faults. */
+#include "import.h"
+#include "unit/agent/agent_kit.h"
+
+static struct kit kit;
+
+static void setup(void) {
+    kit_joined(&kit, NULL);
+}
+static void teardown(void) {
+    kit_done(&kit);
+}
+TestSuite(routes, .init = setup, .fini = teardown);
+
+/* The answer; its code in *ret. body, query: JSON text or NULL. */
+static json_t *call(enum api_method method, const char *path, const char *query, const char *body,
+                    enum err *ret) {
+    size_t count = 0;
+    const struct api_route *routes = agent_routes(&count);
+    json_t *answer = NULL;
+    struct api_request r = {.method = method,
+                            .path = path,
+                            .query = query ? json_loads(query, 0, NULL) : NULL,
+                            .body = body ? json_loads(body, JSON_DECODE_ANY, NULL) : NULL,
+                            .actor = "uid:1000",
+                            .now_ms = KIT_NOW};
+    cr_assert(!body || r.body, "%s", body);
+    *ret = api_dispatch(routes, count, kit.agent, &r, &answer);
+    json_decref(r.query);
+    json_decref(r.body);
+    return answer;
+}
+
+static json_t *ok(enum api_method method, const char *path, const char *body) {
+    enum err code = ERR_OK;
+    json_t *answer = call(method, path, NULL, body, &code);
+    char *text = json_dumps(answer, 0);
+    cr_assert_eq(code, ERR_OK, "%s: %s", path, text);
+    free(text);
+    return answer;
+}
+
+static void refuse(enum api_method method, const char *path, const char *body, enum err expected,
+                   const char *file) {
+    enum err code = ERR_OK;
+    struct error e = {0};
+    json_t *answer = call(method, path, NULL, body, &code);
+    cr_assert_eq(code, expected, "%s %s: %d", path, body ? body : "", code);
+    cr_assert_eq(api_error_from_json(answer, &e), expected);
+    cr_assert_str_eq(e.file, file, "%s: %s", path, e.file);
+    json_decref(answer);
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+
+Test(routes, set_and_lines) {
+    json_t *line = ok(
+        API_POST, "/v1/lines",
+        "{\"service\":\"bed\",\"ward\":\"A\",\"set\":{\"free\":3,\"occupied\":\"4\",\"held\":null,"
+        "\"security\":\"high\"}}");
+    cr_assert_str_eq(text_of(line, "site"), KIT_MEMBER);
+    cr_assert_str_eq(text_of(line, "ward"), "A");
+    cr_assert_eq(json_integer_value(json_object_get(line, "total")), 7);
+    cr_assert(json_is_null(json_object_get(line, "held")));
+    cr_assert_str_eq(text_of(line, "actor"), "uid:1000");
+    cr_assert_str_eq(text_of(json_object_get(line, "attributes"), "security"), "high");
+    json_t *lines = ok(API_GET, "/v1/lines", NULL);
+    cr_assert_eq(json_array_size(lines), 1);
+    cr_assert(json_equal(json_array_get(lines, 0), line));
+    json_decref(lines);
+    json_decref(line);
+}
+
+Test(routes, set_faults_have_a_path) {
+    refuse(API_POST, "/v1/lines", NULL, ERR_USAGE, "");
+    refuse(API_POST, "/v1/lines", "[1]", ERR_USAGE, "");
+    refuse(API_POST, "/v1/lines", "{\"set\":{\"free\":\"3\"}}", ERR_DATA, "service");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"colour\":1}", ERR_DATA, "");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":[]}", ERR_DATA, "set");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":{\"free\":true}}", ERR_DATA,
+           "set.free");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":{\"free\":1.5}}", ERR_DATA,
+           "set.free");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":{\"free\":\"x\"}}", ERR_DATA,
+           "free");
+    refuse(API_POST, "/v1/lines", "{\"service\":\"bed\",\"keep\":\"yes\"}", ERR_DATA, "keep");
+    json_t *lines = ok(API_GET, "/v1/lines", NULL);
+    cr_assert_eq(json_array_size(lines), 0);
+    json_decref(lines);
+}
+
+Test(routes, sites) {
+    json_decref(ok(API_POST, "/v1/sites", "{\"name\":\"Noord / Oost\",\"region\":\"NL-GR\"}"));
+    enum err code = ERR_OK;
+    json_t *sites =
+        call(API_PUT, "/v1/sites", "{\"site\":\"Noord / Oost\"}", "{\"phone\":\"030 1\"}", &code);
+    cr_assert_eq(code, ERR_OK);
+    cr_assert_eq(json_array_size(sites), 2);
+    cr_assert_str_eq(text_of(json_array_get(sites, 1), "phone"), "030 1");
+    cr_assert_str_eq(text_of(json_array_get(sites, 1), "region"), "NL-GR");
+    cr_assert(json_is_null(json_object_get(json_array_get(sites, 1), "note")));
+    json_decref(sites);
+    json_decref(ok(API_PUT, "/v1/sites/" KIT_MEMBER, "{\"note\":\"bel eerst\"}"));
+    refuse(API_PUT, "/v1/sites", "{\"note\":\"x\"}", ERR_USAGE, "");
+    refuse(API_PUT, "/v1/sites/West", "{\"note\":\"x\"}", ERR_NOT_FOUND, "");
+    refuse(API_POST, "/v1/sites", "{\"name\":\"Noord / Oost\"}", ERR_CONFLICT, "name");
+    refuse(API_POST, "/v1/sites", "{\"region\":\"NL\"}", ERR_DATA, "name");
+    refuse(API_POST, "/v1/sites", "{\"name\":\"x\",\"owner\":\"y\"}", ERR_DATA, "");
+}
+
+Test(routes, confirm) {
+    json_decref(ok(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":{\"free\":3}}"));
+    json_t *answer = ok(API_POST, "/v1/confirm", "{}");
+    cr_assert_eq(json_integer_value(json_object_get(answer, "confirmed")), 1);
+    json_decref(answer);
+    refuse(API_POST, "/v1/confirm", "{\"service\":\"care\"}", ERR_NOT_FOUND, "");
+    refuse(API_POST, "/v1/confirm", "{\"everything\":true}", ERR_DATA, "");
+}
+
+Test(routes, import) {
+    json_t *report = ok(
+        API_POST, "/v1/import",
+        "{\"text\":\"w,f\\nA,1\\nB,2\\n\",\"file\":\"in.csv\",\"where\":[\"w=B\"],"
+        "\"profile\":\"{\\\"format\\\":1,\\\"service\\\":\\\"bed\\\",\\\"ward\\\":{\\\"column\\\":"
+        "\\\"w\\\"},\\\"columns\\\":{\\\"free\\\":\\\"f\\\"}}\"}");
+    cr_assert_eq(json_integer_value(json_object_get(report, "new")), 1);
+    cr_assert_eq(json_integer_value(json_object_get(report, "rows_read")), 2);
+    json_decref(report);
+    refuse(API_POST, "/v1/import", "{\"text\":\"f\\n1\\n\"}", ERR_DATA, "profile");
+    refuse(API_POST, "/v1/import",
+           "{\"text\":\"f\\n1\\n\",\"profile\":\"{\",\"profile_file\":\"p.json\"}", ERR_DATA,
+           "p.json");
+    refuse(API_POST, "/v1/import", "{\"text\":\"f\\n1\\n\",\"profile\":\"{}\",\"where\":\"a=b\"}",
+           ERR_DATA, "where");
+}
+
+Test(routes, charter) {
+    json_t *charter = ok(API_GET, "/v1/charter", NULL);
+    cr_assert_eq(json_integer_value(json_object_get(charter, "version")), 1);
+    json_t *services = json_object_get(charter, "services");
+    cr_assert_str_eq(text_of(json_array_get(services, 0), "code"), "bed");
+    json_decref(charter);
+    kit_done(&kit);
+    kit_alone(&kit);
+    refuse(API_GET, "/v1/charter", NULL, ERR_NOT_JOINED, "");
+}
+
+/* The table is one: every route answers, and none stands twice. */
+Test(routes, table) {
+    size_t count = 0, again = 0;
+    const struct api_route *routes = agent_routes(&count);
+    cr_assert_eq(agent_routes(&again), routes);
+    cr_assert_eq(again, count);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = i + 1; k < count; k++)
+            cr_assert(routes[i].method != routes[k].method ||
+                          strcmp(routes[i].pattern, routes[k].pattern) != 0,
+                      "%s", routes[i].pattern);
+        cr_assert_not_null(routes[i].handler);
+        cr_assert_not_null(routes[i].summary);
+    }
+}
