@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store.h"
+#include "withdraw.h"
 
 static enum err run(struct db_query *q, struct error *e) {
     while (db_step(q))
@@ -26,7 +27,7 @@ static void precision_now(const struct precision *p, char out[static CIRCLE_PREC
                                 (long long)p->bands[i]);
 }
 
-static void services_now(const struct policy_audience *p, char out[static CIRCLE_SERVICES_MAX]) {
+void circle_services(const struct policy_audience *p, char out[static CIRCLE_SERVICES_MAX]) {
     size_t len = 0;
     out[0] = '\0';
     if (p->all_services)
@@ -174,8 +175,11 @@ static bool key_worn(const struct circle *c, bool left, int64_t now_ms) {
 
 static enum err decide(struct agent *a, struct circle *c, const struct records *records,
                        int64_t now_ms, struct error *e) {
-    bool left = false;
-    enum err code = load_row(a, c, e);
+    bool left = false, withdrawn = false;
+    enum err code = withdraw_stands(a, c->policy->name, &withdrawn, e);
+    if (code != ERR_OK || withdrawn)
+        return code; /* nothing is due, and what must be said has its own way (seal.h) */
+    code = load_row(a, c, e);
     if (code == ERR_OK && c->exists)
         code = load_granted(a, c, &left, e);
     if (code != ERR_OK)
@@ -202,8 +206,9 @@ enum err circle_load(struct agent *a, const struct policy_audience *audience,
     if (code != ERR_OK)
         return code;
     c.granted = calloc(c.recipients.count + 1, sizeof *c.granted);
-    code = c.granted ? decide(a, &c, records, now_ms, e)
-                     : error_set(e, ERR_NO_MEMORY, "no memory for an audience");
+    c.fresh = calloc(c.recipients.count + 1, sizeof *c.fresh);
+    code = c.granted && c.fresh ? decide(a, &c, records, now_ms, e)
+                                : error_set(e, ERR_NO_MEMORY, "no memory for an audience");
     if (code != ERR_OK) {
         circle_done(&c);
         return code;
@@ -216,9 +221,11 @@ enum err circle_load(struct agent *a, const struct policy_audience *audience,
 void circle_done(struct circle *c) {
     recipients_done(&c->recipients);
     free(c->granted);
+    free(c->fresh);
     snapshot_free(c->snapshot);
     audience_key_wipe(&c->key);
     c->granted = NULL;
+    c->fresh = NULL;
     c->snapshot = NULL;
 }
 
@@ -253,7 +260,7 @@ void circle_rekey(struct agent *a, struct circle *c, int64_t now_ms) {
 static enum err store_row(struct agent *a, const struct circle *c, struct error *e) {
     char services[CIRCLE_SERVICES_MAX];
     bool has_key = c->has_key && !c->retire;
-    services_now(c->policy, services);
+    circle_services(c->policy, services);
     struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_PUT);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_text(&q, ":name", c->policy->name);

@@ -16,6 +16,7 @@ struct circle {
     const struct policy_audience *policy; /* borrowed */
     struct recipients recipients;
     bool *granted; /* per recipient: holds the current key */
+    bool *fresh;   /* per recipient: was given it by the entry in the making */
     /* as stored; has_key false: none in use */
     bool exists, has_key, has_digest;
     uint8_t id[AUDIENCE_ID_LEN];
@@ -45,6 +46,8 @@ void circle_done(struct circle *c);
 bool circle_due(const struct circle *c); /* grants or a state wait to be sent */
 /* Draws the new key (and id for a new audience): nobody holds it yet, nothing is sealed with it. */
 void circle_rekey(struct agent *a, struct circle *c, int64_t now_ms);
+/* The policy's services as text: "*", or codes with commas. */
+void circle_services(const struct policy_audience *p, char out[static CIRCLE_SERVICES_MAX]);
 struct audience_ctx circle_ctx(struct agent *a, const struct circle *c);
 /* Writes the row, and who holds its key when that changed. The caller's transaction. */
 enum err circle_store(struct agent *a, const struct circle *c, int64_t now_ms, struct error *e)

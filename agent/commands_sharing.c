@@ -100,6 +100,54 @@ static enum err run_partner_forget(const struct args *a, struct error *e) {
     return local_run(a, &call, show_partner, e);
 }
 
+/* ---- withdraw -------------------------------------------------------------------------------- */
+
+static enum err run_withdraw(const struct args *a, struct error *e) {
+    json_t *body = json_pack("{s:b, s:b}", "undo", (int)args_flag(a, "undo"), "dry_run",
+                             (int)args_flag(a, "dry-run"));
+    local_put_option(body, "audience", a, "audience");
+    struct local_call call = {.method = API_POST, .path = "/v1/withdraw", .take_body = body};
+    return local_run(a, &call, show_withdraw, e);
+}
+
+/* ---- audit ----------------------------------------------------------------------------------- */
+
+/* Page after page, until there is none. */
+static enum err collect_audit(struct client *client, json_t *query, json_t *rows, struct error *e) {
+    for (;;) {
+        json_t *page = NULL;
+        enum err code = client_call(client, API_GET, "/v1/audit", query, NULL, &page, e);
+        if (code != ERR_OK)
+            return code;
+        json_array_extend(rows, json_object_get(page, "rows"));
+        json_t *next = json_object_get(page, "next");
+        bool more = json_is_integer(next);
+        if (more)
+            json_object_set_new(query, "after",
+                                json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(next)));
+        json_decref(page);
+        if (!more)
+            return ERR_OK;
+    }
+}
+
+static enum err run_audit(const struct args *a, struct error *e) {
+    struct client *client = NULL;
+    json_t *query = json_object(), *rows = json_array();
+    local_put_option(query, "partner", a, "partner");
+    local_put_option(query, "from", a, "from");
+    local_put_option(query, "to", a, "to");
+    enum err code = local_open(a, &client, e);
+    if (code == ERR_OK)
+        code = collect_audit(client, query, rows, e);
+    if (code == ERR_OK)
+        code = local_print(a, rows, show_audit, e);
+    client_close(client);
+    json_decref(query);
+    json_decref(rows);
+    return code;
+}
+
 /* ---- find ------------------------------------------------------------------------------------ */
 
 static enum err fill_find(const struct args *a, json_t *query, struct error *e) {
@@ -222,6 +270,20 @@ static const struct args_option approve_options[] = {
     {"fingerprint", "F", false, "as the partner read it out; another one is refused"},
     LOCAL_JSON,
     {0}};
+static const struct args_option withdraw_options[] = {
+    LOCAL_DIR,
+    {"audience", "A", false, "only this audience (default: all of the policy)"},
+    {"undo", NULL, false, "share again with what was withdrawn"},
+    {"dry-run", NULL, false, "show whom it concerns, change nothing"},
+    LOCAL_JSON,
+    {0}};
+static const struct args_option audit_options[] = {
+    LOCAL_DIR,
+    {"partner", "NAME", false, "only what concerns this member, or @hub"},
+    {"from", "TIME", false, "a day (2026-11-20) or an RFC 3339 time; from then on"},
+    {"to", "TIME", false, "a day, itself included, or a time"},
+    LOCAL_JSON,
+    {0}};
 static const struct args_option find_options[] = {
     LOCAL_DIR,
     {"min", "N", false, "at least this much room, known for certain"},
@@ -242,6 +304,10 @@ static const struct args_command commands[] = {
     {"partner approve", "NAME", approve_options, 1, 1, "allow sealing to this member",
      run_partner_approve},
     {"partner forget", "NAME", plain_options, 1, 1, "withdraw the approval", run_partner_forget},
+    {"withdraw", "", withdraw_options, 0, 0, "take back what an audience was shown, and stop",
+     run_withdraw},
+    {"audit", "", audit_options, 0, 0, "what was sealed to whom, when, and who decided it",
+     run_audit},
     {"find", "[SERVICE]", find_options, 0, 1, "who has room", run_find},
     {"status", "", plain_options, 0, 0, "how this agent is", run_status},
     {0}};

@@ -11,6 +11,7 @@
 #include "recipients.h"
 #include "status.h"
 #include "store.h"
+#include "withdraw.h"
 
 #define FINEST_DECIMALS 3 /* a charter's most */
 
@@ -331,7 +332,11 @@ static enum err preview_audience(struct agent *a, const struct policy_audience *
                                  const struct records *records, int64_t now_ms, struct items *items,
                                  struct error *e) {
     struct snapshot *s = NULL;
-    enum err code = circle_compose(a, audience, records, &s, e);
+    bool withdrawn = false;
+    enum err code = withdraw_stands(a, audience->name, &withdrawn, e);
+    if (code != ERR_OK || withdrawn)
+        return code;
+    code = circle_compose(a, audience, records, &s, e);
     if (code == ERR_OK)
         code = add_snapshot(a, s, now_ms, items, e);
     snapshot_free(s);

@@ -10,6 +10,7 @@
 #include "feed.h"
 #include "picture.h"
 #include "store.h"
+#include "withdrawal.h"
 
 enum class_ { CLASS_HUB, CLASS_GRANTS, CLASS_STATES };
 
@@ -301,6 +302,24 @@ static enum err open_state(struct agent *a, const struct delivery *d, const stru
     return code;
 }
 
+/* The picture goes; what stays says that nothing older may come back. */
+static enum err open_withdrawal(struct agent *a, const struct delivery *d, const struct view *view,
+                                const struct held_key *key, struct error *e) {
+    const struct header *h = &d->entry->header;
+    struct audience_ctx ctx = {h->network, h->member, h->agent, {0}};
+    uint64_t counter = 0;
+    struct buf plain;
+    memcpy(ctx.audience, key->audience, AUDIENCE_ID_LEN);
+    buf_init(&plain, VIEW_MAX_BYTES);
+    enum err code =
+        view_open(&ctx, &key->key, h->incarnation, h->seq, VIEW_WITHDRAW, view->data, &plain, e);
+    if (code == ERR_OK)
+        code = withdrawal_decode(buf_bytes(&plain), &counter, e);
+    buf_done(&plain);
+    return code != ERR_OK ? code
+                          : picture_withdraw(a, h, key->audience, counter, d->received_ms, e);
+}
+
 static enum err wait_for_key(struct agent *a, const struct delivery *d, const struct view *view,
                              const struct head *head, struct error *e) {
     struct waiting waiting = {.key_id = view->key_id, .head = *head, .received_ms = d->received_ms};
@@ -317,7 +336,8 @@ static enum err take_state(struct agent *a, const struct delivery *d, const stru
     struct head held, now = {.incarnation = h->incarnation, .seq = h->seq};
     struct held_key key = {.granted = {0}};
     bool found = false;
-    if (view->kind != VIEW_STATE)
+    bool withdrawal = view->kind == VIEW_WITHDRAW;
+    if (view->kind != VIEW_STATE && !withdrawal)
         return error_set(e, ERR_KIND, "found a view of kind %u among states", view->kind);
     enum err code = picture_head(a, &h->agent, view->target.b, &held, e);
     if (code == ERR_OK && held.seq > 0 && !head_after(&now, &held))
@@ -334,7 +354,7 @@ static enum err take_state(struct agent *a, const struct delivery *d, const stru
     if (memcmp(key.audience, view->target.b, AUDIENCE_ID_LEN) != 0)
         code = error_set(e, ERR_GRANT, "found a view for one audience under the key of another");
     if (code == ERR_OK)
-        code = open_state(a, d, view, &key, e);
+        code = withdrawal ? open_withdrawal(a, d, view, &key, e) : open_state(a, d, view, &key, e);
     audience_key_wipe(&key.key);
     return code != ERR_OK ? code : picture_unwait(a, &h->agent, view->target.b, &now, e);
 }
@@ -543,6 +563,9 @@ static enum err put_cursor(struct agent *a, uint32_t class_, uint64_t upto, stru
 enum err inbox_reached(struct agent *a, uint32_t class_, uint64_t upto, bool tip, int64_t now_ms,
                        struct error *e) {
     enum err code = ERR_OK;
+    if (upto > INT64_MAX) /* stored it would stand below every position */
+        return error_set(e, ERR_PROTOCOL, "found position %llu reached, expected at most 2^63-1",
+                         (unsigned long long)upto);
     if (class_ != CLASS_HUB) /* the directory's own head is the hub feed's cursor */
         code = put_cursor(a, class_, upto, e);
     if (code != ERR_OK || !tip)

@@ -8,8 +8,10 @@
 
 #include "alarm.h"
 #include "feed.h"
+#include "journal.h"
 #include "seal.h"
 #include "store.h"
+#include "withdraw.h"
 
 #define MS_PER_DAY (INT64_C(24) * 3600 * 1000)
 #define PRUNE_MAX 8 /* entries a time, so that an ack stays cheap */
@@ -118,8 +120,11 @@ static enum err next_signed(struct agent *a, const struct head *last, size_t max
 static enum err seal_next(struct agent *a, const struct head *own, size_t max_bytes, int64_t now_ms,
                           struct blob **ret, struct head *ret_head, struct error *e) {
     struct sealing s;
-    bool complete = false;
-    enum err code = sealing_load(a, now_ms, &s, e);
+    bool complete = false, withdrawals = false;
+    enum err code = sealing_withdrawals(a, own, max_bytes, now_ms, ret, ret_head, &withdrawals, e);
+    if (code != ERR_OK || withdrawals)
+        return code;
+    code = sealing_load(a, now_ms, &s, e);
     if (code != ERR_OK)
         return code;
     code = sealing_tidy(a, &s, now_ms, e);
@@ -288,7 +293,7 @@ enum err outbox_acked(struct agent *a, const struct head *head, int64_t now_ms, 
         code = alarm_clear_all(a, ALARM_REJECTED, e);
     if (code == ERR_OK)
         code = prune(a, head, now_ms, e);
-    return code;
+    return code != ERR_OK ? code : journal_prune(a, now_ms, e);
 }
 
 /* ---- the welcome
@@ -439,7 +444,10 @@ static enum err count_dirty(struct agent *a, int64_t now_ms, int64_t *ret, struc
         return code;
     *ret = sealing_due(&s);
     sealing_done(&s);
-    return ERR_OK;
+    int64_t withdrawals = 0;
+    code = withdraw_pending(a, &withdrawals, e);
+    *ret += withdrawals;
+    return code;
 }
 
 enum err outbox_status(struct agent *a, int64_t now_ms, struct outbox_status *ret,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal.h"
 #include "recipients.h"
 #include "sharing.h"
 #include "store.h"
@@ -188,12 +189,36 @@ static enum err check_approval(struct agent *a, const struct public_key *member,
     return ERR_OK;
 }
 
-static enum err add_partner(struct agent *a, const struct public_key *member, const char *actor,
-                            int64_t now_ms, struct error *e) {
-    struct db_query q = partner_query(a, SQL_PARTNER_ADD, member);
-    db_bind_int(&q, ":now", now_ms);
-    db_bind_text(&q, ":actor", actor ? actor : "");
-    return run(&q, e);
+static enum err put_partner(struct agent *a, const struct public_key *member, const char *actor,
+                            int64_t now_ms, bool approve, struct error *e) {
+    struct db_query q = partner_query(a, approve ? SQL_PARTNER_ADD : SQL_PARTNER_FORGET, member);
+    if (approve) {
+        db_bind_int(&q, ":now", now_ms);
+        db_bind_text(&q, ":actor", actor ? actor : "");
+    }
+    enum err code = run(&q, e);
+    if (code != ERR_OK || db_changes(agent_db(a)) == 0)
+        return code; /* it stood like that already */
+    struct journal_row row = {.event = approve ? JOURNAL_APPROVED : JOURNAL_FORGOTTEN,
+                              .at_ms = now_ms,
+                              .members = member,
+                              .member_count = 1,
+                              .actor = actor ? actor : ""};
+    return journal_add(a, &row, e);
+}
+
+/* The approval and its row in the journal: both or neither. */
+static enum err set_partner(struct agent *a, const struct public_key *member, const char *actor,
+                            int64_t now_ms, bool approve, struct error *e) {
+    struct db *db = agent_db(a);
+    enum err code = db_begin(db, e);
+    if (code != ERR_OK)
+        return code;
+    code = put_partner(a, member, actor, now_ms, approve, e);
+    if (code == ERR_OK)
+        return db_commit(db, e);
+    db_rollback(db);
+    return code;
 }
 
 static void changed(struct agent *a) {
@@ -229,13 +254,14 @@ enum err sharing_approve(struct agent *a, const char *name, const char *fingerpr
     if (code == ERR_OK)
         code = check_approval(a, &member, fingerprint, e);
     if (code == ERR_OK && !key_equal(&member, directory_network(agent_directory(a)))) {
-        code = add_partner(a, &member, actor, now_ms, e);
+        code = set_partner(a, &member, actor, now_ms, true, e);
         changed(a);
     }
     return code != ERR_OK ? code : approval_json(a, &member, ret, e);
 }
 
-enum err sharing_forget(struct agent *a, const char *name, json_t **ret, struct error *e) {
+enum err sharing_forget(struct agent *a, const char *name, const char *actor, int64_t now_ms,
+                        json_t **ret, struct error *e) {
     struct public_key member;
     enum err code = sharing_find_member(a, name, &member, e);
     if (code != ERR_OK)
@@ -245,8 +271,7 @@ enum err sharing_forget(struct agent *a, const char *name, json_t **ret, struct 
             e, ERR_USAGE,
             "the hub is approved by joining: take @hub out of the policy to share nothing "
             "with it");
-    struct db_query q = partner_query(a, SQL_PARTNER_FORGET, &member);
-    code = run(&q, e);
+    code = set_partner(a, &member, actor, now_ms, false, e);
     changed(a);
     return code != ERR_OK ? code : approval_json(a, &member, ret, e);
 }

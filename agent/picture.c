@@ -29,6 +29,47 @@ static void bind_head(struct db_query *q, const struct head *head) {
     db_bind_int(q, ":seq", (int64_t)head->seq);
 }
 
+/* ---- bounds
+ * ------------------------------------------------------------------------------------------- */
+
+#define DROPPED_PICTURES "pictures"
+#define DROPPED_KEYS "keys"
+#define DROPPED_SUPERSEDED "superseded_keys"
+
+/* Runs a trimming statement and counts what went. */
+static enum err trim(struct agent *a, struct db_query *q, const char *what, int64_t limit,
+                     int64_t now_ms, struct error *e) {
+    db_bind_int(q, ":limit", limit);
+    enum err code = run(q, e);
+    int64_t count = db_changes(agent_db(a));
+    if (code != ERR_OK || count == 0)
+        return code;
+    struct db_query add = db_query(agent_db(a), SQL_DROPPED_ADD);
+    db_bind_text(&add, ":what", what);
+    db_bind_int(&add, ":count", count);
+    db_bind_int(&add, ":now", now_ms);
+    return run(&add, e);
+}
+
+enum err picture_dropped(struct agent *a, json_t **ret, struct error *e) {
+    json_t *counts =
+        json_pack("{s:i, s:i, s:i}", DROPPED_PICTURES, 0, DROPPED_KEYS, 0, DROPPED_SUPERSEDED, 0);
+    bool ok = counts != NULL;
+    struct db_query q = db_query(agent_db(a), SQL_DROPPED);
+    while (ok && db_step(&q))
+        ok = json_object_set_new(counts, db_column_text(&q, 0),
+                                 json_integer(db_column_int(&q, 1))) == 0;
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK && !ok)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for the counters");
+    if (code != ERR_OK) {
+        json_decref(counts);
+        return code;
+    }
+    *ret = counts;
+    return ERR_OK;
+}
+
 /* ---- keys
  * ---------------------------------------------------------------------------------------------- */
 
@@ -64,7 +105,16 @@ enum err picture_key_put(struct agent *a, const struct public_key *agent, const 
     db_bind_blob(&q, ":key", bytes_of(key->key.b, AUDIENCE_KEY_LEN));
     bind_head(&q, &key->granted);
     db_bind_int(&q, ":now", now_ms);
-    return run(&q, e);
+    enum err code = run(&q, e);
+    if (code != ERR_OK)
+        return code;
+    q = query_of(a, SQL_HELD_KEYS_TRIM, agent);
+    db_bind_blob(&q, ":audience", bytes_of(key->audience, AUDIENCE_ID_LEN));
+    code = trim(a, &q, DROPPED_SUPERSEDED, PICTURE_KEYS_MAX, now_ms, e);
+    if (code != ERR_OK)
+        return code;
+    q = query_of(a, SQL_HELD_AUDIENCES_TRIM, agent);
+    return trim(a, &q, DROPPED_KEYS, PICTURE_AUDIENCES_MAX, now_ms, e);
 }
 
 /* ---- pictures
@@ -187,6 +237,12 @@ static enum err give_way(struct agent *a, const struct public_key *agent, int64_
     return code;
 }
 
+static enum err trim_pictures(struct agent *a, const struct public_key *agent, int64_t now_ms,
+                              struct error *e) {
+    struct db_query q = query_of(a, SQL_PICTURES_TRIM, agent);
+    return trim(a, &q, DROPPED_PICTURES, PICTURE_AUDIENCES_MAX, now_ms, e);
+}
+
 enum err picture_put(struct agent *a, const struct header *header,
                      const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *granted,
                      const struct snapshot *snapshot, int64_t received_ms, struct error *e) {
@@ -201,7 +257,26 @@ enum err picture_put(struct agent *a, const struct header *header,
         code = add_site(a, picture, &snapshot->sites[i], e);
     for (size_t i = 0; code == ERR_OK && i < snapshot->line_count; i++)
         code = add_line(a, picture, snapshot, &snapshot->lines[i], e);
-    return code != ERR_OK ? code : give_way(a, &header->agent, picture, &rank, e);
+    if (code == ERR_OK)
+        code = give_way(a, &header->agent, picture, &rank, e);
+    return code != ERR_OK ? code : trim_pictures(a, &header->agent, received_ms, e);
+}
+
+enum err picture_withdraw(struct agent *a, const struct header *header,
+                          const uint8_t audience[static AUDIENCE_ID_LEN], uint64_t counter,
+                          int64_t received_ms, struct error *e) {
+    enum err code = forget_one(a, &header->agent, audience, e);
+    if (code != ERR_OK)
+        return code;
+    struct db_query q = query_of(a, SQL_PICTURE_WITHDRAW, &header->agent);
+    db_bind_blob(&q, ":member", bytes_of(header->member.b, KEY_LEN));
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    db_bind_int(&q, ":incarnation", (int64_t)header->incarnation);
+    db_bind_int(&q, ":seq", (int64_t)header->seq);
+    db_bind_int(&q, ":counter", (int64_t)counter);
+    db_bind_int(&q, ":received_ms", received_ms);
+    code = run(&q, e);
+    return code != ERR_OK ? code : trim_pictures(a, &header->agent, received_ms, e);
 }
 
 /* ---- waiting for a key

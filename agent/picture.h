@@ -8,6 +8,11 @@
 
 #define PICTURE_WAITING_MAX POLICY_MAX_AUDIENCES /* views without a key, of one agent */
 
+/* What one agent may fill here; beyond it the oldest go, counted in status. A policy has at most as
+ * many audiences; a key beside the newest is for views still under way. */
+#define PICTURE_AUDIENCES_MAX POLICY_MAX_AUDIENCES
+#define PICTURE_KEYS_MAX 2 /* of an audience */
+
 /* A key an agent granted us, and where. */
 struct held_key {
     uint8_t audience[AUDIENCE_ID_LEN];
@@ -16,6 +21,7 @@ struct held_key {
 };
 enum err picture_key(struct agent *a, const struct public_key *agent, const struct hash *key_id,
                      struct held_key *ret, bool *ret_found, struct error *e) MUST_USE;
+/* Older keys of the audience go, see PICTURE_KEYS_MAX. */
 enum err picture_key_put(struct agent *a, const struct public_key *agent, const struct hash *key_id,
                          const struct held_key *key, int64_t now_ms, struct error *e) MUST_USE;
 
@@ -29,6 +35,14 @@ enum err picture_put(struct agent *a, const struct header *header,
                      const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *granted,
                      const struct snapshot *snapshot, int64_t received_ms, struct error *e)
     MUST_USE;
+
+/* Its author took the picture of this audience back: it goes, and a tombstone stays in its place,
+ * so that picture_head tells what is older. A newer state takes the tombstone's place. */
+enum err picture_withdraw(struct agent *a, const struct header *header,
+                          const uint8_t audience[static AUDIENCE_ID_LEN], uint64_t counter,
+                          int64_t received_ms, struct error *e) MUST_USE;
+/* {"pictures","keys","superseded_keys"}: how many were let go since the database was made. */
+enum err picture_dropped(struct agent *a, json_t **ret, struct error *e) MUST_USE;
 
 /* A view whose key has not come: the newest of each agent and audience, in its excerpt. */
 struct waiting {

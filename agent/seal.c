@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "journal.h"
 #include "store.h"
+#include "withdraw.h"
+#include "withdrawal.h"
 
 /* Upper bounds of what an entry takes beside its views' data. */
 #define ENTRY_BASE_BYTES 640
@@ -73,6 +76,20 @@ struct pack {
     bool complete;
 };
 
+/* For the entry after `own`; NULL: no memory. */
+static struct pack *pack_new(const struct head *own, size_t max_bytes, int64_t now_ms) {
+    struct pack *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->incarnation = own->seq == 0 ? 1 : own->incarnation;
+    p->seq = own->seq + 1;
+    p->now_ms = now_ms;
+    p->bytes = ENTRY_BASE_BYTES;
+    p->max_bytes = max_bytes < ENTRY_MAX_BYTES ? max_bytes : ENTRY_MAX_BYTES;
+    p->complete = true;
+    return p;
+}
+
 static void pack_free(struct pack *p) {
     if (!p)
         return;
@@ -118,7 +135,7 @@ static enum err pack_grant(struct agent *a, struct circle *c, size_t index, stru
         struct view view = {
             .target = target_key(&r->agent), .kind = VIEW_GRANT, .key_id = c->key_id};
         pack_add(p, &view, &data);
-        c->granted[index] = true;
+        c->granted[index] = c->fresh[index] = true;
         return ERR_OK;
     }
     buf_done(&data);
@@ -252,18 +269,24 @@ static enum err store_entry(struct agent *a, const struct head *head, uint32_t k
     return code != ERR_OK ? code : store_feed(a, head, e);
 }
 
+/* The journal says in the same transaction what the entry says: neither exists without the other.
+ */
 static enum err store_circles(struct agent *a, const struct sealing *s, const bool *touched,
-                              int64_t now_ms, struct error *e) {
+                              const struct head *head, int64_t now_ms, struct error *e) {
     enum err code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < s->count; i++)
-        if (touched[i])
-            code = circle_store(a, &s->circles[i], now_ms, e);
+    for (size_t i = 0; code == ERR_OK && i < s->count; i++) {
+        if (!touched[i])
+            continue;
+        code = circle_store(a, &s->circles[i], now_ms, e);
+        if (code == ERR_OK)
+            code = journal_sealed(a, &s->circles[i], head, now_ms, e);
+    }
     return code;
 }
 
-static enum err finish(struct agent *a, const struct sealing *s, const struct pack *p,
-                       const bool *touched, const struct head *own, struct blob **ret,
-                       struct head *ret_head, struct error *e) {
+/* Signed and stored; what it says of audiences is the caller's to store. */
+static enum err make_entry(struct agent *a, const struct pack *p, const struct head *own,
+                           struct blob **ret, struct head *ret_head, struct error *e) {
     struct head head = {.incarnation = p->incarnation, .seq = p->seq};
     uint32_t kind = 0;
     struct buf out;
@@ -271,8 +294,6 @@ static enum err finish(struct agent *a, const struct sealing *s, const struct pa
     enum err code = build(a, p, own, &out, &head.hash, &kind, e);
     if (code == ERR_OK)
         code = store_entry(a, &head, kind, buf_bytes(&out), p->now_ms, e);
-    if (code == ERR_OK)
-        code = store_circles(a, s, touched, p->now_ms, e);
     struct blob *blob = code == ERR_OK ? blob_new(buf_bytes(&out)) : NULL;
     if (code == ERR_OK && !blob)
         code = error_set(e, ERR_NO_MEMORY, "no memory for an entry of %zu bytes", out.len);
@@ -288,27 +309,120 @@ enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *ow
                        int64_t now_ms, struct blob **ret, struct head *ret_head, bool *ret_complete,
                        struct error *e) {
     bool touched[POLICY_MAX_AUDIENCES] = {false};
-    struct pack *p = calloc(1, sizeof *p);
+    struct pack *p = pack_new(own, max_bytes, now_ms);
     if (!p)
         return error_set(e, ERR_NO_MEMORY, "no memory for an entry");
-    p->incarnation = own->seq == 0 ? 1 : own->incarnation;
-    p->seq = own->seq + 1;
-    p->now_ms = now_ms;
-    p->bytes = ENTRY_BASE_BYTES;
-    p->max_bytes = max_bytes < ENTRY_MAX_BYTES ? max_bytes : ENTRY_MAX_BYTES;
-    p->complete = true;
     struct blob *made = NULL;
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < s->count; i++)
         code = pack_circle(a, &s->circles[i], p, &touched[i], e);
+    struct head head = {0};
     if (code == ERR_OK && p->count > 0)
-        code = finish(a, s, p, touched, own, &made, ret_head, e);
+        code = make_entry(a, p, own, &made, &head, e);
+    if (code == ERR_OK && made)
+        code = store_circles(a, s, touched, &head, p->now_ms, e);
     if (code == ERR_OK) {
         *ret = made;
+        *ret_head = head;
         *ret_complete = p->complete;
+    } else {
+        blob_unref(made);
     }
     pack_free(p);
     return code;
+}
+
+/* ---- withdrawals
+ * ------------------------------------------------------------------------------------------ */
+
+static enum err seal_withdrawal(struct agent *a, const struct withdrawal *w, const struct pack *p,
+                                struct buf *out, struct error *e) {
+    struct audience_ctx ctx = {.network = *directory_network(agent_directory(a)),
+                               .member = *agent_member(a),
+                               .agent = agent_keys(a)->pub};
+    uint8_t nonce[VIEW_NONCE_LEN];
+    struct buf plain;
+    memcpy(ctx.audience, w->id, AUDIENCE_ID_LEN);
+    buf_init(&plain, VIEW_MAX_BYTES);
+    entropy_fill(agent_entropy(a), nonce, sizeof nonce);
+    enum err code = withdrawal_encode(w->counter, &plain, e);
+    if (code == ERR_OK)
+        code = view_seal(&ctx, &w->key, p->incarnation, p->seq, VIEW_WITHDRAW, buf_bytes(&plain),
+                         nonce, out, e);
+    buf_done(&plain);
+    return code;
+}
+
+/* *ret_packed false: it has to wait for a following entry. */
+static enum err pack_withdrawal(struct agent *a, const struct withdrawal *w, struct pack *p,
+                                bool *ret_packed, struct error *e) {
+    struct buf data;
+    buf_init(&data, VIEW_MAX_BYTES);
+    enum err code = seal_withdrawal(a, w, p, &data, e);
+    *ret_packed = code == ERR_OK && pack_fits(p, data.len);
+    if (!*ret_packed) {
+        buf_done(&data);
+        return code;
+    }
+    struct view view = {
+        .target = target_audience(w->id), .kind = VIEW_WITHDRAW, .key_id = w->key_id};
+    pack_add(p, &view, &data);
+    return ERR_OK;
+}
+
+/* Names of what was packed are read again afterwards: their rows change only then. */
+static enum err pack_withdrawals(struct agent *a, struct pack *p, bool *ret_any, struct error *e) {
+    struct withdrawal w = {.audience = ""};
+    bool found = true, packed = true;
+    enum err code = ERR_OK;
+    while (code == ERR_OK && packed) {
+        code = withdraw_next(a, w.audience, &w, &found, e);
+        if (code != ERR_OK || !found)
+            break;
+        *ret_any = true;
+        code = pack_withdrawal(a, &w, p, &packed, e);
+    }
+    audience_key_wipe(&w.key);
+    return code;
+}
+
+static enum err store_withdrawals(struct agent *a, const struct pack *p, const struct head *head,
+                                  struct error *e) {
+    struct withdrawal w = {.audience = ""};
+    bool found = true;
+    enum err code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && found && i < p->count; i++) {
+        code = withdraw_next(a, w.audience, &w, &found, e);
+        if (code == ERR_OK && found)
+            code = withdraw_sealed(a, &w, head, p->now_ms, e);
+    }
+    audience_key_wipe(&w.key);
+    return code;
+}
+
+enum err sealing_withdrawals(struct agent *a, const struct head *own, size_t max_bytes,
+                             int64_t now_ms, struct blob **ret, struct head *ret_head,
+                             bool *ret_any, struct error *e) {
+    struct pack *p = pack_new(own, max_bytes, now_ms);
+    struct blob *made = NULL;
+    struct head head = {0};
+    bool any = false;
+    if (!p)
+        return error_set(e, ERR_NO_MEMORY, "no memory for an entry");
+    enum err code = pack_withdrawals(a, p, &any, e);
+    if (code == ERR_OK && p->count > 0)
+        code = make_entry(a, p, own, &made, &head, e);
+    if (code == ERR_OK && made)
+        code = store_withdrawals(a, p, &head, e);
+    pack_free(p);
+    if (code != ERR_OK) {
+        blob_unref(made);
+        return code;
+    }
+    *ret = made;
+    *ret_head = head;
+    *ret_any = any;
+    return ERR_OK;
 }
 
 /* ---- around it

@@ -23,6 +23,11 @@ int64_t sealing_due(const struct sealing *s); /* audiences with something to sen
 enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *own, size_t max_bytes,
                        int64_t now_ms, struct blob **ret, struct head *ret_head, bool *ret_complete,
                        struct error *e) MUST_USE;
+/* The same for withdrawals that are to be said: they go first and alone, because a state in the
+ * same entry would not be newer than they are. *ret_any: some are left, made or not. */
+enum err sealing_withdrawals(struct agent *a, const struct head *own, size_t max_bytes,
+                             int64_t now_ms, struct blob **ret, struct head *ret_head,
+                             bool *ret_any, struct error *e) MUST_USE;
 /* Alarms for what cannot be sealed, clears those that are over, keys of audiences that are gone. */
 enum err sealing_tidy(struct agent *a, const struct sealing *s, int64_t now_ms, struct error *e)
     MUST_USE;

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "find.h"
+#include "journal.h"
 #include "recipients.h"
 #include "sharing_diff.h"
 #include "store.h"
+#include "withdraw.h"
 
 static enum err run(struct db_query *q, struct error *e) {
     while (db_step(q))
@@ -117,6 +119,13 @@ static void check_audiences(struct report *r) {
     for (size_t i = 0; i < r->policy->audience_count; i++) {
         const struct policy_audience *audience = &r->policy->audiences[i];
         check_services(r, audience);
+        bool withdrawn = false;
+        r->failed |= withdraw_stands(r->agent, audience->name, &withdrawn, NULL) != ERR_OK;
+        if (withdrawn && r->policy == agent_policy(r->agent))
+            report(r, false, "withdrawn", audience->name,
+                   "is withdrawn: nothing is sealed to it until plek-agent withdraw --undo, or "
+                   "until a "
+                   "policy is applied");
         if (audience->member_count == 0)
             report(r, false, "empty", audience->name, "has no members: nobody sees it");
     }
@@ -289,12 +298,36 @@ static enum err answer(struct agent *a, const struct sharing_apply *what,
     return ERR_OK;
 }
 
+/* The change as people see it, with who made it. */
+static enum err journal_policy(struct agent *a, const struct policy *policy, uint32_t version,
+                               const char *actor, int64_t now_ms, struct error *e) {
+    bool any = false;
+    json_t *changes = sharing_diff(agent_policy(a), policy, agent_directory(a), &any);
+    char *text = changes ? json_dumps(changes, JSON_COMPACT) : NULL;
+    json_decref(changes);
+    if (!text)
+        return no_memory(e);
+    struct journal_row row = {.event = JOURNAL_POLICY,
+                              .at_ms = now_ms,
+                              .policy = version,
+                              .actor = actor ? actor : "",
+                              .detail = text};
+    enum err code = journal_add(a, &row, e);
+    free(text);
+    return code;
+}
+
 /* One transaction; the policy in memory follows what was committed. */
 static enum err store(struct agent *a, struct policy *take_policy, const char *text,
-                      uint32_t version, const char *actor, int64_t now_ms, struct error *e) {
+                      uint32_t version, const char *actor, int64_t now_ms, json_t *resumed,
+                      struct error *e) {
     enum err code = db_begin(agent_db(a), e);
     if (code == ERR_OK) {
         code = add_version(a, version, text, actor, now_ms, e);
+        if (code == ERR_OK)
+            code = journal_policy(a, take_policy, version, actor, now_ms, e);
+        if (code == ERR_OK)
+            code = withdraw_lift(a, actor, now_ms, false, resumed, e);
         if (code == ERR_OK)
             code = db_commit(agent_db(a), e);
         else
@@ -310,6 +343,23 @@ static enum err store(struct agent *a, struct policy *take_policy, const char *t
     return ERR_OK;
 }
 
+/* The policy in force again: what was withdrawn from it goes on. */
+static enum err resume(struct agent *a, const char *actor, int64_t now_ms, json_t *resumed,
+                       struct error *e) {
+    enum err code = db_begin(agent_db(a), e);
+    if (code != ERR_OK)
+        return code;
+    code = withdraw_lift(a, actor, now_ms, false, resumed, e);
+    if (code != ERR_OK) {
+        db_rollback(agent_db(a));
+        return code;
+    }
+    code = db_commit(agent_db(a), e);
+    if (code == ERR_OK && json_array_size(resumed) > 0)
+        agent_mark_dirty(a);
+    return code;
+}
+
 static bool same_as_now(struct agent *a, const char *text) {
     char *now = agent_policy(a) ? stored_text(a, agent_policy(a)) : NULL;
     bool same = now && strcmp(now, text) == 0;
@@ -319,14 +369,22 @@ static bool same_as_now(struct agent *a, const char *text) {
 
 static enum err apply(struct agent *a, const struct sharing_apply *what, struct policy *take_policy,
                       const char *text, int64_t now_ms, json_t **ret, struct error *e) {
-    json_t *made = NULL;
+    json_t *made = NULL, *resumed = json_array();
     bool unchanged = same_as_now(a, text);
     uint32_t version = agent_policy_version(a) + (unchanged ? 0 : 1);
-    enum err code = answer(a, what, take_policy, unchanged, version, now_ms, &made, e);
+    enum err code =
+        resumed ? answer(a, what, take_policy, unchanged, version, now_ms, &made, e) : no_memory(e);
     if (code != ERR_OK || what->dry_run || unchanged)
         policy_free(take_policy);
     else
-        code = store(a, take_policy, text, version, what->actor, now_ms, e);
+        code = store(a, take_policy, text, version, what->actor, now_ms, resumed, e);
+    if (code == ERR_OK && what->dry_run)
+        code = withdraw_lift(a, what->actor, now_ms, true, resumed, e);
+    else if (code == ERR_OK && unchanged)
+        code = resume(a, what->actor, now_ms, resumed, e);
+    if (code == ERR_OK && json_object_set(made, "resumed", resumed) != 0)
+        code = no_memory(e);
+    json_decref(resumed);
     if (code != ERR_OK) {
         json_decref(made);
         return code;

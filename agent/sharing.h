@@ -14,9 +14,9 @@ struct sharing_apply {
     const char *actor;
 };
 /* {"version","applied","dry_run","unchanged","policy":{named form},"changes":(see sharing_diff.h),
- * "unapproved":[names],"warnings":[texts]}. One transaction (or the caller's). ERR_DATA with the
- * path, ERR_UNKNOWN_MEMBER, ERR_NOT_FOUND (the charter suggests none), ERR_NOT_JOINED. The same
- * policy again makes no version. */
+ * "unapproved":[names],"warnings":[texts],"resumed":[audiences that were withdrawn]}. One
+ * transaction (or the caller's). ERR_DATA with the path, ERR_UNKNOWN_MEMBER, ERR_NOT_FOUND (the
+ * charter suggests none), ERR_NOT_JOINED. The same policy again makes no version. */
 enum err sharing_apply(struct agent *a, const struct sharing_apply *what, int64_t now_ms,
                        json_t **ret, struct error *e) MUST_USE;
 /* {"version","applied","actor","audiences":[..]}: the named form, which `apply` takes back. Version
@@ -39,7 +39,8 @@ enum err sharing_approve(struct agent *a, const char *name, const char *fingerpr
 enum err sharing_find_member(struct agent *a, const char *name, struct public_key *ret,
                              struct error *e) MUST_USE;
 /* Withdraws the approval: nothing newer is sealed to it. ERR_UNKNOWN_MEMBER; ERR_USAGE for @hub. */
-enum err sharing_forget(struct agent *a, const char *name, json_t **ret, struct error *e) MUST_USE;
+enum err sharing_forget(struct agent *a, const char *name, const char *actor, int64_t now_ms,
+                        json_t **ret, struct error *e) MUST_USE;
 /* The hub is approved by joining; our own member by nature. */
 enum err sharing_approved(struct agent *a, const struct public_key *member, bool *ret,
                           struct error *e) MUST_USE;

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "audit.h"
 #include "find.h"
 #include "sharing.h"
 #include "status.h"
+#include "withdraw.h"
 
 /* A member of the body that must be text; NULL when absent. */
 static enum err body_text(const struct api_request *r, const char *key, const char **ret,
@@ -86,7 +88,45 @@ static enum err partner_approve(void *domain, const struct api_request *r, json_
 
 static enum err partner_forget(void *domain, const struct api_request *r, json_t **ret,
                                struct error *e) {
-    return sharing_forget(domain, r->params[0], ret, e);
+    return sharing_forget(domain, r->params[0], r->actor, r->now_ms, ret, e);
+}
+
+/* ---- withdraw
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static enum err body_flag(const struct api_request *r, const char *key, bool *ret,
+                          struct error *e) {
+    json_t *value = r->body ? json_object_get(r->body, key) : NULL;
+    if (value && !json_is_null(value) && !json_is_boolean(value))
+        return error_at(e, ERR_USAGE, key, 0, 0, "found something else, expected true or false");
+    *ret = json_is_true(value);
+    return ERR_OK;
+}
+
+static enum err withdraw(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    struct withdraw_request what = {.actor = r->actor};
+    enum err code = body_text(r, "audience", &what.audience, e);
+    if (code == ERR_OK)
+        code = body_flag(r, "undo", &what.undo, e);
+    if (code == ERR_OK)
+        code = body_flag(r, "dry_run", &what.dry_run, e);
+    return code != ERR_OK ? code : withdraw_run(domain, &what, r->now_ms, ret, e);
+}
+
+/* ---- audit
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static enum err audit(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    const struct audit_query query = {
+        .partner = api_query(r, "partner"),
+        .from = api_query(r, "from"),
+        .to = api_query(r, "to"),
+        .after = api_query(r, "after"),
+        .limit = api_query(r, "limit"),
+    };
+    return audit_rows(domain, &query, ret, e);
 }
 
 /* ---- find, status
@@ -116,6 +156,10 @@ static const struct api_route routes[] = {
     {API_GET, "/v1/partners", partner_list, "the other members"},
     {API_POST, "/v1/partners/{name}/approve", partner_approve, "allows sealing to a partner"},
     {API_POST, "/v1/partners/{name}/forget", partner_forget, "withdraws the approval"},
+    {API_POST, "/v1/withdraw", withdraw,
+     "takes back what an audience was shown: {audience?, undo?, dry_run?}"},
+    {API_GET, "/v1/audit", audit,
+     "what was sealed to whom, and who decided it: partner, from, to, after, limit"},
     {API_GET, "/v1/find", find, "who has room: service, min, region, where=a=b,c=d"},
     {API_GET, "/v1/status", status, "how this agent is"},
     {API_GET, "/v1/alarms", alarms, "what a person must know"},

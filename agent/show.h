@@ -27,6 +27,9 @@ void show_preview(const json_t *answer, FILE *out); /* find, for somebody else *
 void show_findings(const json_t *answer, FILE *out);
 void show_partners(const json_t *answer, FILE *out);
 void show_partner(const json_t *answer, FILE *out);
+void show_withdraw(const json_t *answer, FILE *out);
+/* An array of rows, oldest first. */
+void show_audit(const json_t *rows, FILE *out);
 void show_status(const json_t *answer, FILE *out);
 
 #endif

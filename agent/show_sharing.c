@@ -109,6 +109,7 @@ void show_applied(const json_t *answer, FILE *out) {
     print_list(changes, "added", "adds audience", out);
     print_list(changes, "removed", "removes audience", out);
     print_changed(changes, out);
+    print_list(answer, "resumed", "shares again, after it was withdrawn,", out);
     json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
         const char *text = json_string_value(warning);
         fprintf(out, "warning: %s\n", text ? text : "?");
@@ -172,6 +173,71 @@ void show_partner(const json_t *answer, FILE *out) {
         fputs("It receives nothing newer. What it saw, it has seen.\n", out);
 }
 
+/* ---- withdraw -------------------------------------------------------------------------------- */
+
+static const char *withdraw_verb(bool undo, bool dry, bool changed) {
+    if (undo)
+        return dry ? "would share again with" : "shares again with";
+    if (!changed)
+        return "was withdrawn already from";
+    return dry ? "would withdraw from" : "withdraws from";
+}
+
+void show_withdraw(const json_t *answer, FILE *out) {
+    bool dry = json_is_true(json_object_get(answer, "dry_run"));
+    bool undo = json_is_true(json_object_get(answer, "undo"));
+    const json_t *audiences = json_object_get(answer, "audiences");
+    char room[SHOW_TEXT_SIZE];
+    size_t i;
+    json_t *row;
+    json_array_foreach(audiences, i, row) {
+        char members[1024];
+        bool changed = json_is_true(json_object_get(row, "changed"));
+        fprintf(out, "%s audience %s\n", withdraw_verb(undo, dry, changed),
+                show_cell(row, "audience", room));
+        if (join_texts(json_object_get(row, "members"), members, sizeof members))
+            fprintf(out, "    who can read it now: %s\n", members);
+    }
+    if (json_array_size(audiences) == 0)
+        fputs(undo ? "Nothing is withdrawn.\n" : "The policy has no audiences.\n", out);
+    if (!undo)
+        fprintf(out,
+                "\n%s\nNothing is sealed to a withdrawn audience until plek-agent withdraw "
+                "--undo, or until a policy is applied.\n",
+                json_string_value(json_object_get(answer, "note")));
+    if (dry)
+        fputs("\nDry run: nothing was changed.\n", out);
+}
+
+/* ---- audit ----------------------------------------------------------------------------------- */
+
+void show_audit(const json_t *rows, FILE *out) {
+    static const char *const headings[] = {"AT",     "EVENT", "AUDIENCE", "PRECISION", "SERVICES",
+                                           "POLICY", "ENTRY", "ACTOR",    "MEMBERS"};
+    struct table *t = table_new(headings, 9);
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        char room[7][SHOW_TEXT_SIZE], services[512], members[1024];
+        const json_t *entry = json_object_get(row, "entry");
+        const char *cells[] = {
+            show_cell(row, "at", room[0]),
+            show_cell(row, "event", room[1]),
+            show_cell(row, "audience", room[2]),
+            show_cell(row, "precision", room[3]),
+            join_texts(json_object_get(row, "services"), services, sizeof services),
+            show_cell(row, "policy_version", room[4]),
+            json_is_object(entry) ? show_cell(entry, "seq", room[5]) : NULL,
+            show_cell(row, "actor", room[6]),
+            join_texts(json_object_get(row, "members"), members, sizeof members)};
+        if (t)
+            table_row(t, cells);
+    }
+    print_table(t, out);
+    if (json_array_size(rows) == 0)
+        fputs("Nothing: no policy was applied and nothing was sealed in that time.\n", out);
+}
+
 /* ---- status ---------------------------------------------------------------------------------- */
 
 void show_status(const json_t *answer, FILE *out) {
@@ -198,6 +264,17 @@ void show_status(const json_t *answer, FILE *out) {
             show_cell(outbox, "entries", room[0]), show_cell(outbox, "dirty_audiences", room[1]));
     fprintf(out, "partners  %s known, %s approved\n", show_cell(partners, "known", room[0]),
             show_cell(partners, "approved", room[1]));
+    const json_t *dropped = json_object_get(answer, "dropped");
+    if (json_integer_value(json_object_get(dropped, "pictures")) > 0 ||
+        json_integer_value(json_object_get(dropped, "keys")) > 0)
+        fprintf(out, "dropped   %s pictures and %s keys of partners who sent more than fits\n",
+                show_cell(dropped, "pictures", room[0]), show_cell(dropped, "keys", room[1]));
+    json_array_foreach(json_object_get(answer, "withdrawn"), i, alarm) {
+        bool sent = json_is_true(json_object_get(alarm, "sent"));
+        fprintf(out, "withdrawn %s, since %s, by %s%s\n", show_cell(alarm, "audience", room[0]),
+                show_cell(alarm, "since", room[1]), show_cell(alarm, "actor", room[2]),
+                sent ? "" : "; not sent yet");
+    }
     json_array_foreach(alarms, i, alarm) {
         const char *subject = json_string_value(json_object_get(alarm, "subject"));
         fprintf(out, "ALARM     %s%s%s: %s (since %s)\n", show_cell(alarm, "code", room[0]),

@@ -7,8 +7,10 @@
 #include "alarm.h"
 #include "inbox.h"
 #include "outbox.h"
+#include "picture.h"
 #include "recipients.h"
 #include "store.h"
+#include "withdraw.h"
 
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the status");
@@ -135,7 +137,7 @@ struct parts {
     struct network_row row;
     struct outbox_status outbox;
     struct approvals approvals;
-    json_t *alarms, *refusals, *no_key;
+    json_t *alarms, *refusals, *no_key, *withdrawn, *dropped;
 };
 
 static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct error *e) {
@@ -148,7 +150,11 @@ static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct 
         code = alarm_list(a, now_ms, &p->alarms, e);
     if (code == ERR_OK)
         code = inbox_counters(a, &p->refusals, e);
-    return code != ERR_OK ? code : no_key_json(a, &p->no_key, e);
+    if (code == ERR_OK)
+        code = no_key_json(a, &p->no_key, e);
+    if (code == ERR_OK)
+        code = withdraw_list(a, &p->withdrawn, e);
+    return code != ERR_OK ? code : picture_dropped(a, &p->dropped, e);
 }
 
 static const char *own_name(struct agent *a) {
@@ -166,13 +172,14 @@ static json_t *build(struct agent *a, const struct parts *p) {
                              "seq", (json_int_t)o->own.seq, "acked_seq", (json_int_t)o->acked.seq);
     json_t *outbox = json_pack("{s:I, s:I}", "entries", (json_int_t)o->entries, "dirty_audiences",
                                (json_int_t)o->dirty_audiences);
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O}", "member",
-                     text_or_null(own_name(a)), "agent", key, "network",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, s:O, s:O}",
+                     "member", text_or_null(own_name(a)), "agent", key, "network",
                      d ? text_or_null(directory_name(d)) : json_null(), "hub", hub_json(a, &p->row),
                      "feed", feed, "outbox", outbox, "partners", partners_json(a, &p->approvals),
                      "alarms", p->alarms, "policy_version", (json_int_t)agent_policy_version(a),
                      "picture_at", time_json(p->row.has_picture, p->row.picture_ms), "refusals",
-                     p->refusals, "no_key", p->no_key);
+                     p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "dropped",
+                     p->dropped);
 }
 
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) {
@@ -185,6 +192,8 @@ enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error
     json_decref(p.alarms);
     json_decref(p.refusals);
     json_decref(p.no_key);
+    json_decref(p.withdrawn);
+    json_decref(p.dropped);
     if (code == ERR_OK)
         *ret = made;
     return code;

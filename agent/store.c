@@ -102,7 +102,35 @@ static const char schema_1[] =
     " code TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, since_ms INTEGER NOT NULL,"
     " PRIMARY KEY(code, subject)) STRICT;";
 
-static const char *const migrations[] = {schema_1};
+/* The organisation's own journal. Who received something stands apart: an audience's members are
+ * the same from one sealing to the next. */
+static const char schema_2[] =
+    "CREATE TABLE journal_group("
+    " id INTEGER PRIMARY KEY," OF_NETWORK " digest BLOB NOT NULL, UNIQUE(network, digest)) STRICT;"
+    "CREATE TABLE journal_member("
+    " group_id INTEGER NOT NULL REFERENCES journal_group ON DELETE CASCADE, member BLOB NOT NULL,"
+    " PRIMARY KEY(group_id, member)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX journal_member_of ON journal_member(member);"
+    /* group_id NULL: concerns nobody in particular; seq 0: no entry; policy 0: none */
+    "CREATE TABLE journal("
+    " id INTEGER PRIMARY KEY," OF_NETWORK " at_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+    " group_id INTEGER REFERENCES journal_group, audience TEXT NOT NULL, precision TEXT NOT NULL,"
+    " services TEXT NOT NULL, policy INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, actor TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+    "CREATE INDEX journal_at ON journal(network, at_ms);"
+    "CREATE INDEX journal_of_group ON journal(group_id);"
+    /* Audiences withdrawn; pending: still to be said; lifted: over once that is said. */
+    "CREATE TABLE withdrawn(" OF_NETWORK " name TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, pending INTEGER NOT NULL, lifted INTEGER NOT NULL,"
+    " incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(network, name)) STRICT;"
+    "ALTER TABLE audience ADD COLUMN withdrawals INTEGER NOT NULL DEFAULT 0;"
+    /* 1: a tombstone, which has no lines: its author took it back */
+    "ALTER TABLE picture ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;"
+    /* what was let go because its author had too much of it here */
+    "CREATE TABLE dropped("
+    " what TEXT PRIMARY KEY, count INTEGER NOT NULL, last_ms INTEGER NOT NULL) STRICT;";
+
+static const char *const migrations[] = {schema_1, schema_2};
 
 static const struct db_schema schema = {
     .application_id = AGENT_APPLICATION_ID,

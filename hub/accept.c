@@ -190,6 +190,17 @@ static enum err route_state(const struct accepting *a, const struct store_view *
     return err;
 }
 
+_Static_assert(CLASS_STATES == 2, "store_sql.def keeps withdrawals in class 2");
+
+/* As a state of nothing: what was there goes, and it stands where a state would. */
+static enum err route_withdrawal(const struct accepting *a, const struct store_view *v,
+                                 struct error *e) {
+    enum err err = store_put_withdrawal(a->hub->store, v, e);
+    if (err == ERR_OK)
+        err = news_add_key(&a->hub->pending, a->author, &v->view->key_id, e);
+    return err == ERR_OK ? store_drop_picture(a->hub->store, a->author, v->view->target.b, e) : err;
+}
+
 /* Plain views are for everybody; of the others those with a recipient are for that one, the rest
  * for whoever holds the key. Kinds this version does not know travel with history. */
 static enum err route_other(const struct accepting *a, const struct store_view *v,
@@ -218,6 +229,8 @@ static enum err route_view(const struct accepting *a, uint32_t index, struct err
         return ERR_OK;
     if (view->kind == VIEW_GRANT)
         return route_grant(a, &v, e);
+    if (view->kind == VIEW_WITHDRAW)
+        return route_withdrawal(a, &v, e);
     return view->kind == VIEW_STATE ? route_state(a, &v, e) : route_other(a, &v, e);
 }
 

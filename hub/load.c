@@ -104,13 +104,13 @@ static enum err make_excerpt(void *ctx, struct bytes data, struct bytes body, in
     return err;
 }
 
-static enum err add_view(struct loading *l, enum deliver_class class_, enum store_table table,
-                         const struct store_row *row, struct error *e) {
-    struct making m = {.hub = l->hub, .table = (int)table, .place = row->place};
+static enum err add_view(struct loading *l, enum deliver_class class_, const struct store_row *row,
+                         struct error *e) {
+    struct making m = {.hub = l->hub, .table = (int)row->table, .place = row->place};
     enum err err = ERR_OK;
-    m.blob = excerpts_get(&l->hub->excerpts, (int)table, row->place, &m.received_ms);
+    m.blob = excerpts_get(&l->hub->excerpts, m.table, row->place, &m.received_ms);
     if (m.blob == NULL)
-        err = store_view(l->hub->store, table, row->place, make_excerpt, &m, e);
+        err = store_view(l->hub->store, row->table, row->place, make_excerpt, &m, e);
     return err == ERR_OK ? add_item(l, class_, row->position, m.blob, m.received_ms, e) : err;
 }
 
@@ -213,6 +213,13 @@ static enum err scan_resumed(const struct loading *l, uint64_t after, struct row
     return err;
 }
 
+/* Withdrawals that a newer state, for others perhaps, took the place of. */
+static enum err scan_withdrawals(struct store *s, const struct public_key *reader, uint64_t after,
+                                 size_t limit, struct store_row *rows, size_t *ret_count,
+                                 struct error *e) {
+    return store_scan_views(s, CLASS_STATES, reader, after, limit, rows, ret_count, e);
+}
+
 static int compare_rows(const void *left, const void *right) {
     const struct store_row *a = left, *b = right;
     if (a->position != b->position)
@@ -229,8 +236,8 @@ static bool shown(const struct hub *hub, const struct store_row *row) {
 }
 
 /* Hands out the rows, in order of position, up to where they are complete or the page is full. */
-static enum err add_rows(struct loading *l, enum deliver_class class_, enum store_table table,
-                         struct rows *r, struct error *e) {
+static enum err add_rows(struct loading *l, enum deliver_class class_, struct rows *r,
+                         struct error *e) {
     enum err err = ERR_OK;
     uint64_t done = r->bound;
     if (r->count > 1)
@@ -245,8 +252,8 @@ static enum err add_rows(struct loading *l, enum deliver_class class_, enum stor
             l->full = true;
             break;
         }
-        if (table != TABLE_STATE || shown(l->hub, row))
-            err = add_view(l, class_, table, row, e);
+        if (row->table != TABLE_STATE || shown(l->hub, row))
+            err = add_view(l, class_, row, e);
     }
     l->full = l->full || r->bound != UINT64_MAX;
     if (l->full && done > l->page.upto[class_])
@@ -269,6 +276,8 @@ static enum err scan_class(const struct loading *l, enum deliver_class class_, u
             err = scan(l, store_scan_granted, after, r, e);
         if (err == ERR_OK && l->hub->last_resumed > after)
             err = scan_resumed(l, after, r, e);
+        if (err == ERR_OK)
+            err = scan(l, scan_withdrawals, after, r, e);
         return err;
     case CLASS_MESSAGES:
     case CLASS_HISTORY:
@@ -287,16 +296,12 @@ static enum err scan_class(const struct loading *l, enum deliver_class class_, u
 
 static enum err load_class(struct loading *l, enum deliver_class class_, uint64_t after,
                            struct error *e) {
-    static const enum store_table tables[HUB_CLASSES] = {[CLASS_GRANTS] = TABLE_GRANT,
-                                                         [CLASS_STATES] = TABLE_STATE,
-                                                         [CLASS_MESSAGES] = TABLE_VIEW,
-                                                         [CLASS_HISTORY] = TABLE_VIEW};
     struct rows r = {.bound = UINT64_MAX};
     if (after >= l->hub->tip)
         return ERR_OK;
     enum err err = scan_class(l, class_, after, &r, e);
     if (err == ERR_OK)
-        err = add_rows(l, class_, tables[class_], &r, e);
+        err = add_rows(l, class_, &r, e);
     if (err == ERR_OK && !l->full)
         l->page.upto[class_] = l->hub->tip;
     free(r.items);

@@ -67,7 +67,10 @@ static const char schema_1[] =
     " network INTEGER NOT NULL REFERENCES network, agent BLOB NOT NULL, last_ms INTEGER NOT NULL,"
     " PRIMARY KEY(network, agent)) STRICT;";
 
-static const char *const migrations[] = {schema_1};
+/* A withdrawal stands where its audience's state stood: the view's kind tells which it is. */
+static const char schema_2[] = "ALTER TABLE state ADD COLUMN kind INTEGER NOT NULL DEFAULT 3;";
+
+static const char *const migrations[] = {schema_1, schema_2};
 
 static const struct db_schema schema = {
     .application_id = HUB_APPLICATION_ID,

@@ -111,6 +111,11 @@ struct store_view {
     const struct view *view; /* with data */
 };
 enum err store_put_state(struct store *s, const struct store_view *v, struct error *e) MUST_USE;
+/* Takes the place of the audience's state, whose data goes, with its history. A later state takes
+ * the withdrawal's place; for readers who were away it is then kept among the views of class 2,
+ * states. */
+enum err store_put_withdrawal(struct store *s, const struct store_view *v, struct error *e)
+    MUST_USE;
 enum err store_put_grant(struct store *s, const struct store_view *v, struct error *e) MUST_USE;
 /* Messages, history and kinds this version does not know; `class_` as session.h's. */
 enum err store_put_view(struct store *s, int class_, const struct store_view *v, struct error *e)
@@ -123,11 +128,13 @@ enum err store_drop_author(struct store *s, int64_t author, const struct public_
 enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t *ret_count,
                      struct error *e) MUST_USE;
 
+enum store_table { TABLE_GRANT, TABLE_STATE, TABLE_VIEW, TABLE_COUNT };
 /* One thing to hand out: the view at `place`, at log position `position`. */
 struct store_row {
     uint64_t position;
     uint64_t place;
     int64_t author;
+    enum store_table table;
 };
 /* Each fills rows[0..limit) in order of position and says how many. All take log indices. */
 /* Grants of a reader after a position. */
@@ -153,7 +160,6 @@ enum err store_scan_views(struct store *s, int class_, const struct public_key *
                           uint64_t after, size_t limit, struct store_row *rows, size_t *ret_count,
                           struct error *e) MUST_USE;
 
-enum store_table { TABLE_GRANT, TABLE_STATE, TABLE_VIEW, TABLE_COUNT };
 /* What an excerpt is made of; data and body are borrowed for the visit. ERR_NOT_FOUND: gone. */
 typedef enum err store_view_visit(void *ctx, struct bytes data, struct bytes body,
                                   int64_t received_ms, struct error *e);

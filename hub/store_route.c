@@ -20,12 +20,27 @@ static struct db_query bind_view(struct store *s, enum store_sql sql, const stru
     return q;
 }
 
+/* Whoever held the older key and was away still has to hear of it; the key's grants stay with it.
+ */
+static enum err keep_withdrawal(struct store *s, const struct store_view *v, struct error *e) {
+    struct db_query q = store_query(s, SQL_STATE_KEEP);
+    db_bind_int(&q, ":author", v->author);
+    db_bind_blob(&q, ":target", target_bytes(&v->view->target));
+    store_bind_hash(&q, ":key_id", &v->view->key_id);
+    db_bind_int(&q, ":withdraw", VIEW_WITHDRAW);
+    return store_finish(&q, e);
+}
+
 /* Mostly an audience's state follows one under the same key: then one row changes, and nothing
  * else. */
 enum err store_put_state(struct store *s, const struct store_view *v, struct error *e) {
     struct db_query q = bind_view(s, SQL_STATE_RENEW, v);
+    db_bind_int(&q, ":kind", v->view->kind);
     enum err err = store_finish(&q, e);
     if (err != ERR_OK || db_changes(s->db) > 0)
+        return err;
+    err = keep_withdrawal(s, v, e);
+    if (err != ERR_OK)
         return err;
     q = store_query(s, SQL_STATE_SUPERSEDE);
     db_bind_int(&q, ":author", v->author);
@@ -35,12 +50,22 @@ enum err store_put_state(struct store *s, const struct store_view *v, struct err
     if (err != ERR_OK)
         return err;
     q = bind_view(s, SQL_STATE_PUT, v);
+    db_bind_int(&q, ":kind", v->view->kind);
     err = store_finish(&q, e);
     if (err != ERR_OK)
         return err;
     q = store_query(s, SQL_STATE_TRIM);
     db_bind_int(&q, ":author", v->author);
     return store_finish(&q, e);
+}
+
+enum err store_put_withdrawal(struct store *s, const struct store_view *v, struct error *e) {
+    struct db_query q = store_query(s, SQL_KEPT_DROP);
+    db_bind_int(&q, ":author", v->author);
+    db_bind_blob(&q, ":target", target_bytes(&v->view->target));
+    db_bind_int(&q, ":history", VIEW_HISTORY);
+    enum err err = store_finish(&q, e);
+    return err == ERR_OK ? store_put_state(s, v, e) : err;
 }
 
 enum err store_put_grant(struct store *s, const struct store_view *v, struct error *e) {
@@ -123,14 +148,15 @@ static int64_t first_place_after(uint64_t log_index) {
 }
 
 /* The three columns: position as a place, place, author. */
-static enum err read_rows(struct db_query *q, size_t limit, struct store_row *rows,
-                          size_t *ret_count, struct error *e) {
+static enum err read_rows(struct db_query *q, enum store_table table, size_t limit,
+                          struct store_row *rows, size_t *ret_count, struct error *e) {
     size_t count = 0;
     db_bind_int(q, ":limit", (int64_t)limit);
     while (count < limit && db_step(q)) {
         rows[count++] = (struct store_row){.position = place_index((uint64_t)db_column_int(q, 0)),
                                            .place = (uint64_t)db_column_int(q, 1),
-                                           .author = db_column_int(q, 2)};
+                                           .author = db_column_int(q, 2),
+                                           .table = table};
     }
     enum err err = db_finish(q, e);
     if (err == ERR_OK)
@@ -150,21 +176,21 @@ enum err store_scan_grants(struct store *s, const struct public_key *reader, uin
                            size_t limit, struct store_row *rows, size_t *ret_count,
                            struct error *e) {
     struct db_query q = scan_after(s, SQL_SCAN_GRANTS, reader, after);
-    return read_rows(&q, limit, rows, ret_count, e);
+    return read_rows(&q, TABLE_GRANT, limit, rows, ret_count, e);
 }
 
 enum err store_scan_states(struct store *s, const struct public_key *reader, uint64_t after,
                            size_t limit, struct store_row *rows, size_t *ret_count,
                            struct error *e) {
     struct db_query q = scan_after(s, SQL_SCAN_STATES, reader, after);
-    return read_rows(&q, limit, rows, ret_count, e);
+    return read_rows(&q, TABLE_STATE, limit, rows, ret_count, e);
 }
 
 enum err store_scan_granted(struct store *s, const struct public_key *reader, uint64_t after,
                             size_t limit, struct store_row *rows, size_t *ret_count,
                             struct error *e) {
     struct db_query q = scan_after(s, SQL_SCAN_GRANTED, reader, after);
-    return read_rows(&q, limit, rows, ret_count, e);
+    return read_rows(&q, TABLE_STATE, limit, rows, ret_count, e);
 }
 
 enum err store_scan_author(struct store *s, const struct public_key *reader, int64_t author,
@@ -174,7 +200,7 @@ enum err store_scan_author(struct store *s, const struct public_key *reader, int
     store_bind_key(&q, ":reader", reader);
     db_bind_int(&q, ":author", author);
     db_bind_int(&q, ":below", (int64_t)place_of(below, 0));
-    return read_rows(&q, limit, rows, ret_count, e);
+    return read_rows(&q, TABLE_STATE, limit, rows, ret_count, e);
 }
 
 enum err store_scan_views(struct store *s, int class_, const struct public_key *reader,
@@ -182,7 +208,7 @@ enum err store_scan_views(struct store *s, int class_, const struct public_key *
                           struct error *e) {
     struct db_query q = scan_after(s, SQL_SCAN_VIEWS, reader, after);
     db_bind_int(&q, ":class", class_);
-    return read_rows(&q, limit, rows, ret_count, e);
+    return read_rows(&q, TABLE_VIEW, limit, rows, ret_count, e);
 }
 
 enum err store_view(struct store *s, enum store_table table, uint64_t place,

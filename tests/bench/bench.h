@@ -14,6 +14,7 @@
 /* What the machine can do, from limits.c and echo.c; 0: not measured in this run. */
 struct limits {
     double verify_rate; /* Ed25519 verifications a second, one core */
+    double verify_us;   /* processor time of one: what others use of the core is left out */
     double sign_rate;
     double commit_rate;  /* SQLite transactions of one 512-byte row a second */
     double row_rate;     /* such rows a second at 100 a transaction */

@@ -37,12 +37,14 @@ static enum err measure_signatures(struct bench *b, struct error *e) {
         crypto_sign_detached(signatures[count % KEYS], NULL, message, sizeof message,
                              pairs[count % KEYS].secret);
     b->limits.sign_rate = rate_since(start, count);
+    int64_t cpu = bench_cpu_ns();
     start = bench_now_ns();
     for (count = 0; bench_now_ns() - start < until; count++)
         if (crypto_sign_verify_detached(signatures[count % KEYS], message, sizeof message,
                                         pairs[count % KEYS].pub.b) != 0)
             return error_set(e, ERR_INTERNAL, "a signature just made does not verify");
     b->limits.verify_rate = rate_since(start, count);
+    b->limits.verify_us = (double)(bench_cpu_ns() - cpu) / 1000 / (double)count;
     return ERR_OK;
 }
 
@@ -171,6 +173,8 @@ static enum err add_all(struct bench *b, struct error *e) {
     const struct limits *l = &b->limits;
     enum err err = add(b, "Ed25519 verify, one core", l->verify_rate, "/s",
                        "320 bytes, 64 keys in turn, libsodium called directly", e);
+    if (err == ERR_OK)
+        err = add(b, "Ed25519 verify, processor time", l->verify_us, "us", NULL, e);
     if (err == ERR_OK)
         err = add(b, "Ed25519 sign, one core", l->sign_rate, "/s", NULL, e);
     if (err == ERR_OK)

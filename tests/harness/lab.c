@@ -86,6 +86,7 @@ void lab_close(struct lab *lab) {
         free(r);
     }
     json_decref(lab->documents);
+    lab->documents = NULL;
     if (lab->passed)
         nftw(lab->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

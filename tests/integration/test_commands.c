@@ -38,6 +38,8 @@ static const char *const agent_commands[] = {
     "partner list",
     "partner approve",
     "partner forget",
+    "withdraw",
+    "audit",
     "find",
     "status",
     NULL,

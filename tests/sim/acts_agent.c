@@ -100,7 +100,8 @@ static enum err forget(struct sim *sim, int i, void *ctx, struct error *e) {
     json_t *answer = NULL;
     if (sim->mutation == MUTATION_FORGET_KEEPS_KEY)
         return ERR_OK;
-    enum err err = sharing_forget(sim->agents[i].agent, ctx, &answer, e);
+    enum err err =
+        sharing_forget(sim->agents[i].agent, ctx, "sim", sim_agent_clock(sim, i), &answer, e);
     json_decref(answer);
     if (!err)
         sim_mutate_forgotten(sim, i);

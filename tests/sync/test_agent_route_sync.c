@@ -25,6 +25,7 @@ static const struct attempt attempts[] = {
     {API_POST, "/v1/policy", "/v1/policy",
      "{\"policy\":\"{\\\"audiences\\\":[{\\\"name\\\":\\\"all\\\",\\\"members\\\":[\\\"@hub\\\"],"
      "\\\"services\\\":[\\\"*\\\"],\\\"precision\\\":\\\"exact\\\"}]}\"}"},
+    {API_POST, "/v1/withdraw", "/v1/withdraw", "{\"audience\":\"all\"}"},
     {API_POST, "/v1/partners/{name}/approve", "/v1/partners/West/approve", "{}"},
     {API_POST, "/v1/partners/{name}/forget", "/v1/partners/West/forget", "{}"},
 };

@@ -320,13 +320,13 @@ Test(sharing, approving_compares_the_fingerprint) {
     RUN_OK(sharing_approve(a, "B", NULL, "test", w.now_ms, &answer, &e));
     IS(answer, "since", "\"2026-09-13T12:00:00Z\"");
     json_decref(answer);
-    RUN_OK(sharing_forget(a, "B", &answer, &e));
+    RUN_OK(sharing_forget(a, "B", "test", w.now_ms, &answer, &e));
     IS(answer, "approved", "false");
     json_decref(answer);
     RUN_OK(sharing_approve(a, "@hub", NULL, "test", w.now_ms, &answer, &e));
     IS(answer, "approved", "true");
     json_decref(answer);
-    RUN_FAILS(sharing_forget(a, "@hub", &answer, &e), ERR_USAGE);
+    RUN_FAILS(sharing_forget(a, "@hub", "test", w.now_ms, &answer, &e), ERR_USAGE);
     RUN_FAILS(sharing_approve(a, "A", NULL, "test", w.now_ms, &answer, &e), ERR_USAGE);
     RUN_FAILS(sharing_approve(a, "Nobody", NULL, "test", w.now_ms, &answer, &e),
               ERR_UNKNOWN_MEMBER);

@@ -93,6 +93,67 @@ Test(load, hub_feed_first_then_grants_then_states) {
     town_done(&t);
 }
 
+static void publish_withdrawal(struct town *t, struct person *author, const struct circle *c) {
+    struct draft d;
+    draft_init(t, &d, author);
+    draft_raw(&d, VIEW_WITHDRAW, target_audience(c->id), c->key_id,
+              bytes_str("sealed, taken back"));
+    person_publish(t, author, &d);
+}
+
+static uint32_t first_kind(const struct page *page, enum deliver_class class_) {
+    for (size_t i = 0; i < page->count; i++) {
+        struct entry *entry = NULL;
+        if (page->items[i].class_ != class_)
+            continue;
+        cr_assert_eq(excerpt_parse(blob_bytes(page->items[i].excerpt), &entry, NULL), ERR_OK);
+        uint32_t kind = entry->views[0].kind;
+        entry_free(entry);
+        return kind;
+    }
+    return 0;
+}
+
+Test(load, a_withdrawal_comes_once_to_each_and_the_state_before_it_never_again) {
+    struct town t;
+    struct person p, here, away, late;
+    struct circle c;
+    town_init(&t, 1, NULL);
+    person_join(&t, &p, "Noord", "provider");
+    person_join(&t, &here, "Zuid", "provider");
+    person_join(&t, &away, "West", "provider");
+    person_join(&t, &late, "Oost", "provider");
+    circle_new(&t, &c, &p);
+    publish_grant(&t, &p, &c, &away);
+    publish_state(&t, &p, &c, &here, 1);
+    struct cursors here_at = from_start, away_at = from_start, late_at = from_start;
+    cr_assert_eq(load_states(&t, &here, &here_at), 1);
+    cr_assert_eq(load_states(&t, &away, &away_at), 1);
+    publish_withdrawal(&t, &p, &c);
+    struct page page = town_load(&t, &here.agent.pub, &here_at, ALL_BYTES);
+    cr_assert_eq(count_class(&page, CLASS_STATES), 1);
+    cr_assert_eq(first_kind(&page, CLASS_STATES), VIEW_WITHDRAW);
+    here_at = cursors_of(&page);
+    page_done(&page);
+    cr_assert_eq(load_states(&t, &late, &late_at), 0, "it was never shown to this one");
+    /* Shared again, with one only. */
+    circle_rotate(&t, &c, &p);
+    publish_state(&t, &p, &c, &here, 2);
+    cr_assert_eq(load_states(&t, &here, &here_at), 1);
+    page = town_load(&t, &away.agent.pub, &away_at, ALL_BYTES);
+    cr_assert_eq(count_class(&page, CLASS_STATES), 1);
+    cr_assert_eq(first_kind(&page, CLASS_STATES), VIEW_WITHDRAW);
+    away_at = cursors_of(&page);
+    page_done(&page);
+    cr_assert_eq(load_states(&t, &away, &away_at), 0);
+    /* From the start: the withdrawal before the state that followed it. */
+    page = town_load(&t, &here.agent.pub, &from_start, ALL_BYTES);
+    cr_assert_eq(count_class(&page, CLASS_STATES), 2);
+    cr_assert_eq(first_kind(&page, CLASS_STATES), VIEW_WITHDRAW);
+    page_done(&page);
+    town_done(&t);
+}
+
 Test(load, classes_not_asked_for_are_skipped) {
     struct town t;
     struct person p, q;

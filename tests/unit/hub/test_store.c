@@ -65,9 +65,10 @@ static void put(struct fixture *f, uint32_t kind, uint64_t index, uint32_t at, s
     struct view view = {
         .target = target, .kind = kind, .key_id = key_of(key), .data = bytes_str("data")};
     struct store_view v = {.place = place_of(index, at), .author = f->author, .view = &view};
-    enum err err = kind == VIEW_STATE   ? store_put_state(f->store, &v, &e)
-                   : kind == VIEW_GRANT ? store_put_grant(f->store, &v, &e)
-                                        : store_put_view(f->store, 4, &v, &e);
+    enum err err = kind == VIEW_STATE      ? store_put_state(f->store, &v, &e)
+                   : kind == VIEW_WITHDRAW ? store_put_withdrawal(f->store, &v, &e)
+                   : kind == VIEW_GRANT    ? store_put_grant(f->store, &v, &e)
+                                           : store_put_view(f->store, 4, &v, &e);
     cr_assert_eq(err, ERR_OK, "%s", e.detail);
 }
 
@@ -123,6 +124,68 @@ Test(store, new_key_drops_the_grants_of_the_old) {
     cr_assert_eq(rows[0].place, place_of(two, 0));
     cr_assert_eq(scan(&f, store_scan_grants, &other, 0, rows), 1);
     cr_assert_eq(rows[0].place, place_of(one, 2));
+    fixture_done(&f);
+}
+
+static size_t scan_withdrawals(struct fixture *f, const struct public_key *who, uint64_t after,
+                               struct store_row rows[static 16]) {
+    struct error e = {0};
+    size_t count = 0;
+    cr_assert_eq(store_scan_views(f->store, 2, who, after, 16, rows, &count, &e), ERR_OK, "%s",
+                 e.detail);
+    return count;
+}
+
+static enum err ignore_view(void *ctx, struct bytes data, struct bytes body, int64_t received_ms,
+                            struct error *e) {
+    (void)data;
+    (void)body;
+    (void)received_ms;
+    (void)e;
+    ++*(int *)ctx;
+    return ERR_OK;
+}
+
+Test(store, a_withdrawal_stands_where_the_state_stood_and_then_for_who_was_away) {
+    struct fixture f;
+    struct store_row rows[16];
+    struct error e = {0};
+    int64_t pruned = 0;
+    int visits = 0;
+    fixture_init(&f);
+    uint64_t one = append(&f, 100);
+    put(&f, VIEW_GRANT, one, 0, target_key(&reader), 1);
+    put(&f, VIEW_GRANT, one, 1, target_key(&other), 1);
+    put(&f, VIEW_STATE, one, 2, audience(7), 1);
+    put(&f, VIEW_HISTORY, one, 3, audience(7), 1);
+    put(&f, VIEW_HISTORY, one, 4, audience(8), 1);
+    uint64_t two = append(&f, 200);
+    put(&f, VIEW_WITHDRAW, two, 0, audience(7), 1);
+    cr_assert_eq(scan(&f, store_scan_states, &reader, 0, rows), 1, "the state is gone");
+    cr_assert_eq(rows[0].place, place_of(two, 0));
+    cr_assert_eq(rows[0].table, TABLE_STATE);
+    size_t count = 0;
+    cr_assert_eq(store_scan_views(f.store, 4, &reader, 0, 16, rows, &count, &e), ERR_OK);
+    cr_assert_eq(count, 1, "its history goes, another audience's stays");
+    uint8_t id[AUDIENCE_ID_LEN] = {7};
+    struct hash key = key_of(1);
+    cr_assert_eq(store_state_under(f.store, f.author, id, &key, ignore_view, &visits, &e), ERR_OK);
+    cr_assert_eq(visits, 0, "a withdrawal is no state");
+    cr_assert_eq(scan_withdrawals(&f, &other, 0, rows), 0);
+
+    uint64_t three = append(&f, 300);
+    put(&f, VIEW_GRANT, three, 0, target_key(&reader), 2);
+    put(&f, VIEW_STATE, three, 1, audience(7), 2);
+    cr_assert_eq(scan(&f, store_scan_states, &other, 0, rows), 0);
+    cr_assert_eq(scan_withdrawals(&f, &other, 0, rows), 1, "who was away hears of it");
+    cr_assert_eq(rows[0].place, place_of(two, 0));
+    cr_assert_eq(rows[0].table, TABLE_VIEW);
+    cr_assert_eq(scan_withdrawals(&f, &other, two, rows), 0, "and only once");
+    cr_assert_eq(scan(&f, store_scan_grants, &other, 0, rows), 1, "with its key");
+    cr_assert_eq(store_prune(f.store, 250, 16, &pruned, &e), ERR_OK);
+    cr_assert_eq(pruned, 2);
+    cr_assert_eq(scan_withdrawals(&f, &other, 0, rows), 0, "not for ever");
+    cr_assert_eq(scan(&f, store_scan_grants, &other, 0, rows), 0);
     fixture_done(&f);
 }
 
