@@ -99,6 +99,10 @@ unsigned agent_take_events(struct agent *a) {
     return events;
 }
 
+struct import_sessions **agent_import_sessions(struct agent *a) {
+    return &a->import_sessions;
+}
+
 /* ---- the connection -------------------------------------------------------------------------- */
 
 void agent_note_connection(struct agent *a, bool connected, enum err why, const char *detail,

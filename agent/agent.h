@@ -88,6 +88,10 @@ const struct agent_connection *agent_connection(const struct agent *a);
 void agent_raise_event(struct agent *a, unsigned events);
 unsigned agent_take_events(struct agent *a);
 
+/* Where import_session.c keeps the imports that are under way; they end with the agent. */
+struct import_sessions;
+struct import_sessions **agent_import_sessions(struct agent *a);
+
 /* The routes table of the local API; the domain pointer is struct agent *. */
 const struct api_route *agent_routes(size_t *ret_count);
 

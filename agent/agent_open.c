@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent_private.h"
+#include "import_session.h"
 #include "store.h"
 #include "vault.h"
 
@@ -202,6 +203,7 @@ enum err agent_open(const char *dir, const char *vfs, const struct entropy *entr
 void agent_close(struct agent *a) {
     if (!a)
         return;
+    import_sessions_free(a->import_sessions);
     db_close(a->db);
     policy_free(a->policy);
     directory_free(a->directory);

@@ -33,6 +33,7 @@ struct agent {
     bool dirty;
     unsigned events;
     struct agent_connection connection;
+    struct import_sessions *import_sessions; /* NULL: none began */
 };
 
 void agent_network_done(struct agent_network *n);

@@ -1,4 +1,4 @@
-/* Owns the commands over own records: init, site, set, lines, confirm, import, charter; and the
+/* Owns the commands over own records: init, site, set, lines, confirm, charter; and the
  * table of all commands but `run` and `join`. Must not hold any rule: the API does. */
 #include "commands.h"
 
@@ -7,10 +7,9 @@
 #include "agent.h"
 #include "clock.h"
 #include "commands_sharing.h"
+#include "commands_tables.h"
 #include "files.h"
-#include "import.h"
 #include "local.h"
-#include "profile.h"
 #include "random.h"
 #include "show.h"
 
@@ -113,8 +112,8 @@ static enum err run_site_list(const struct args *a, struct error *e) {
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static enum err read_pairs(const struct args *a, json_t *set, struct error *e) {
-    for (int i = 1; i < args_count(a); i++) {
+enum err commands_read_pairs(const struct args *a, int first, json_t *set, struct error *e) {
+    for (int i = first; i < args_count(a); i++) {
         const char *text = args_at(a, i);
         const char *equals = strchr(text, '=');
         if (!equals || equals == text)
@@ -136,7 +135,7 @@ static enum err read_pairs(const struct args *a, json_t *set, struct error *e) {
 
 static enum err run_set(const struct args *a, struct error *e) {
     json_t *body = json_object(), *set = json_object();
-    enum err code = read_pairs(a, set, e);
+    enum err code = commands_read_pairs(a, 1, set, e);
     if (code == ERR_OK && json_object_size(set) == 0 && !args_flag(a, "keep"))
         code = error_set(e, ERR_USAGE, "found no key=value, which would make every figure unknown; "
                                        "name at least one, such as free=3 or status=full");
@@ -174,36 +173,8 @@ static enum err run_confirm(const struct args *a, struct error *e) {
     return local_run(a, &call, show_confirmed, e);
 }
 
-/* ---- import ---------------------------------------------------------------------------------- */
-
-static enum err fill_import(const struct args *a, json_t *body, struct error *e) {
-    const char *profile = args_option(a, "profile");
-    if (!profile)
-        return error_set(e, ERR_USAGE,
-                         "found no --profile FILE, expected one that says what the columns mean");
-    json_t *where = json_array();
-    json_object_set_new(body, "where", where);
-    for (int i = 0; i < args_option_count(a, "where"); i++)
-        json_array_append_new(where, json_string(args_option_at(a, "where", i)));
-    json_object_set_new(body, "file", json_string(args_at(a, 0)));
-    json_object_set_new(body, "profile_file", json_string(profile));
-    json_object_set_new(body, "dry_run", json_boolean(args_flag(a, "dry-run")));
-    local_put_option(body, "site", a, "site");
-    local_put_option(body, "observed", a, "observed");
-    enum err code = local_put_file(body, "profile", profile, PROFILE_MAX_BYTES, e);
-    return code != ERR_OK ? code : local_put_file(body, "text", args_at(a, 0), IMPORT_MAX_FILE, e);
-}
-
-static enum err run_import(const struct args *a, struct error *e) {
-    json_t *body = json_object();
-    enum err code = fill_import(a, body, e);
-    if (code != ERR_OK) {
-        json_decref(body);
-        return code;
-    }
-    struct local_call call = {.method = API_POST, .path = "/v1/import", .take_body = body};
-    return local_run(a, &call, show_import, e);
-}
+/* ---- the charter ------------------------------------------------------------------------------
+ */
 
 static enum err run_charter(const struct args *a, struct error *e) {
     struct local_call call = {.method = API_GET, .path = "/v1/charter"};
@@ -249,16 +220,6 @@ static const struct args_option confirm_options[] = {
     {"all", NULL, false, "figures that have expired too"},
     LOCAL_JSON,
     {0}};
-static const struct args_option import_options[] = {
-    LOCAL_DIR,
-    {"profile", "FILE", false, "JSON that says what the columns mean (docs/formats.md)"},
-    {"where", "COLUMN=VALUE", true, "only rows with this value"},
-    {"site", "S", false, "the site of every row"},
-    {"observed", "TIME", false, "when it was counted, whatever the profile's date column says"},
-    {"dry-run", NULL, false, "show row by row what would change, change nothing"},
-    LOCAL_JSON,
-    {0}};
-
 static const struct args_command own_commands[] = {
     {"init", "", init_options, 0, 0, "make a new agent: its directory, keys and database",
      run_init},
@@ -270,20 +231,20 @@ static const struct args_command own_commands[] = {
     {"lines", "[SERVICE]", lines_options, 0, 1, "show own figures", run_lines},
     {"confirm", "[SERVICE]", confirm_options, 0, 1,
      "say that figures which have not expired still hold", run_confirm},
-    {"import", "FILE", import_options, 1, 1, "take figures from a CSV file, all or nothing",
-     run_import},
     {"charter show", "", plain_options, 0, 0, "show the network's rules", run_charter},
 };
 #define OWN_COUNT (sizeof own_commands / sizeof own_commands[0])
 
 const struct args_command *agent_commands(void) {
-    /* The same content at every call: two constant tables put side by side, and the end. */
+    /* The same content at every call: constant tables put side by side, and the end. */
     static struct args_command table[AGENT_COMMANDS_MAX + 1];
     size_t count = OWN_COUNT;
     memcpy(table, own_commands, sizeof own_commands);
-    for (const struct args_command *c = sharing_commands(); c->name && count < AGENT_COMMANDS_MAX;
-         c++)
-        table[count++] = *c;
+    const struct args_command *const more[] = {table_commands(), sharing_commands()};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        for (const struct args_command *c = more[i]; c->name && count < AGENT_COMMANDS_MAX; c++)
+            table[count++] = *c;
+    }
     table[count] = (struct args_command){0};
     return table;
 }

@@ -1,4 +1,4 @@
-/* Owns the agent's one loop: link, local API, signals. Translates and delegates. */
+/* Owns the agent's one loop: link, local API, watched folder, signals. Translates and delegates. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -10,12 +10,13 @@
 #include "client.h"
 #include "clock.h"
 #include "db.h"
-#include "import.h"
 #include "link.h"
 #include "log.h"
 #include "random.h"
 #include "settings.h"
 #include "signals.h"
+#include "table_routes.h"
+#include "watch.h"
 #include "web.h"
 
 #define READ_SIZE (16 * 1024)
@@ -34,6 +35,7 @@ struct daemon {
     struct lws_context *context;
     struct web *web;
     struct link *link;
+    struct watch *watch;
     bool loop_ready, serving, joining, joined, stopping;
     enum err join_code;
     struct error join_error;
@@ -146,7 +148,7 @@ static enum err create_context(struct daemon *d, struct error *e) {
 }
 
 static enum err open_api(struct daemon *d, struct error *e) {
-    struct web_config config = {.serve = serve, .ctx = d, .max_body = IMPORT_MAX_BYTES};
+    struct web_config config = {.serve = serve, .ctx = d, .max_body = AGENT_BODY_MAX};
     d->web = web_new(&config);
     if (!d->web)
         return error_set(e, ERR_NO_MEMORY, "not enough memory for the local API");
@@ -175,6 +177,20 @@ static enum err open_link(struct daemon *d, struct error *e) {
                                  .ended = on_ended,
                                  .ctx = d};
     return link_open(&config, &d->link, e);
+}
+
+/* A file of DIR/watch changed the records. */
+static void on_watched(void *ctx) {
+    struct daemon *d = ctx;
+    if (agent_dirty(d->agent))
+        link_outbox(d->link);
+    tell_events(d);
+}
+
+static enum err open_watch(struct daemon *d, struct error *e) {
+    const struct watch_config config = {
+        .agent = d->agent, .loop = &d->loop, .dir = d->dir, .changed = on_watched, .ctx = d};
+    return watch_open(&config, &d->watch, e);
 }
 
 static enum err read_settings(struct daemon *d, const char *ca, struct error *e) {
@@ -220,6 +236,8 @@ enum err daemon_open(const char *dir, bool serving, const char *ca, struct daemo
         err = open_link(d, e);
     if (!err && serving)
         err = open_api(d, e);
+    if (!err && serving)
+        err = open_watch(d, e);
     if (err) {
         daemon_close(d);
         return err;
@@ -267,6 +285,7 @@ static void close_loop(struct daemon *d) {
     uv_close((uv_handle_t *)&d->terminate, NULL);
     uv_close((uv_handle_t *)&d->interrupt, NULL);
     uv_close((uv_handle_t *)&d->limit, NULL);
+    watch_close(d->watch);
     if (d->context) {
         lws_context_destroy(d->context);
         uv_run(&d->loop, UV_RUN_DEFAULT);
@@ -281,6 +300,7 @@ void daemon_close(struct daemon *d) {
         return;
     if (d->loop_ready)
         close_loop(d);
+    watch_free(d->watch);
     link_free(d->link);
     web_free(d->web);
     agent_close(d->agent);

@@ -1,14 +1,24 @@
-/* Owns comparing what a table says with the records, storing what is newer, and the report.
- * Must not parse a table: import_rows.c does. */
+/* Owns an import from its first piece to its report: comparing what a table says with the records,
+ * storing what is newer. Must not parse a table: import_rows.c and import_places.c do. */
 #include "import.h"
 
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "import_private.h"
 
-enum action { ACTION_NEW, ACTION_CHANGED, ACTION_UNCHANGED, ACTION_OLDER, ACTION_COUNT };
-static const char *const action_names[] = {"new", "changed", "unchanged", "older"};
+#define LINE_SLOTS 16384
+#define PLACE_SLOTS 65536
+
+_Static_assert(LINE_SLOTS >= 2 * SNAPSHOT_MAX_LINES && PLACE_SLOTS >= 2 * PLACE_MAX,
+               "a hash never fills up");
+
+const char *import_action_name(enum import_action action) {
+    static const char *const names[] = {"new", "changed", "unchanged", "older", "removed"};
+    return names[action];
+}
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
@@ -35,23 +45,26 @@ static bool same_attributes(const struct line *x, const struct line *y) {
     return true;
 }
 
-/* A file that does not say when it was counted cannot renew a figure by saying it again. */
-static enum action decide(const struct importing *im, const struct line *old,
-                          const struct line *new, const struct charter_service *service) {
+/* A file that does not say when it was counted cannot renew a figure by saying it again; one that
+ * was written before somebody entered a figure does not replace it. */
+static enum import_action decide(const struct import *im, const struct line *old,
+                                 const struct line *new, const struct charter_service *service) {
     const struct capacity *was = &old->capacity, *is = &new->capacity;
     bool dated = import_dated(im);
     bool same = same_figure(was, is, service) && same_attributes(old, new);
-    if (dated && is->observed_ms < was->observed_ms)
-        return ACTION_OLDER;
+    if (!dated && same)
+        return IMPORT_UNCHANGED;
+    if ((dated || im->request.counted_ms != 0) && is->observed_ms < was->observed_ms)
+        return IMPORT_OLDER;
     if (!dated)
-        return same ? ACTION_UNCHANGED : ACTION_CHANGED;
+        return IMPORT_CHANGED;
     same = same && is->observed_ms == was->observed_ms && is->valid_until_ms == was->valid_until_ms;
-    return same ? ACTION_UNCHANGED : ACTION_CHANGED;
+    return same ? IMPORT_UNCHANGED : IMPORT_CHANGED;
 }
 
 /* ---- the report ------------------------------------------------------------------------------ */
 
-static void put_change(json_t *changes, const char *key, const char *old, const char *new) {
+void import_put_change(json_t *changes, const char *key, const char *old, const char *new) {
     if (strcmp(old, new) == 0)
         return;
     json_array_append_new(changes,
@@ -77,33 +90,33 @@ static json_t *changes_json(const struct line *old, const struct line *new,
     char was[RECORDS_TEXT_SIZE], is[RECORDS_TEXT_SIZE];
     for (size_t i = 0; records_figure_keys[i]; i++) {
         const char *key = records_figure_keys[i];
-        put_change(changes, key, records_figure_text(&old->capacity, service, key, was),
-                   records_figure_text(&new->capacity, service, key, is));
+        import_put_change(changes, key, records_figure_text(&old->capacity, service, key, was),
+                          records_figure_text(&new->capacity, service, key, is));
     }
     for (size_t i = 0; i < service->attribute_count; i++) {
         const char *name = service->attributes[i].name;
-        put_change(changes, name, attribute_value(old, name), attribute_value(new, name));
+        import_put_change(changes, name, attribute_value(old, name), attribute_value(new, name));
     }
-    put_change(changes, "observed_at", time_or_empty(old->capacity.observed_ms, was),
-               time_or_empty(new->capacity.observed_ms, is));
-    put_change(changes, "valid_until", time_or_empty(old->capacity.valid_until_ms, was),
-               time_or_empty(new->capacity.valid_until_ms, is));
+    import_put_change(changes, "observed_at", time_or_empty(old->capacity.observed_ms, was),
+                      time_or_empty(new->capacity.observed_ms, is));
+    import_put_change(changes, "valid_until", time_or_empty(old->capacity.valid_until_ms, was),
+                      time_or_empty(new->capacity.valid_until_ms, is));
     return changes;
 }
 
-static json_t *line_json(const struct importing *im, int row, const struct line *old,
+static json_t *line_json(const struct import *im, int row, const struct line *old,
                          const struct line *new, const struct charter_service *service,
-                         enum action action) {
-    const struct site *site = records_site(&im->records, new->site);
-    bool moves = action == ACTION_NEW || action == ACTION_CHANGED;
-    return json_pack("{s:i, s:s, s:s, s:o, s:s, s:o}", "row", row, "site", site ? site->name : "",
-                     "service", new->service, "ward", records_text_json(new->ward), "action",
-                     action_names[action], "changes",
+                         enum import_action action) {
+    bool moves = action == IMPORT_NEW || action == IMPORT_CHANGED;
+    return json_pack("{s:i, s:s, s:s, s:o, s:s, s:o}", "row", row, "site",
+                     import_site_name(im, new->site), "service", new->service, "ward",
+                     records_text_json(new->ward), "action", import_action_name(action), "changes",
                      moves ? changes_json(old, new, service) : json_array());
 }
 
 /* ---- storing --------------------------------------------------------------------------------- */
 
+/* The row's figure and attributes over what the line has. */
 static enum err overlay(struct line *line, const struct candidate *c,
                         const struct charter_service *service, struct error *e) {
     line->capacity = c->line.capacity;
@@ -116,93 +129,216 @@ static enum err overlay(struct line *line, const struct candidate *c,
     return ERR_OK;
 }
 
-static enum err apply(struct importing *im, const struct candidate *c, json_t *rows,
-                      size_t counts[static ACTION_COUNT], struct error *e) {
-    const struct charter_service *service = charter_service(agent_charter(im->a), c->line.service);
+/* Counts that a line's places give are not entered beside them; what is no count may be. */
+static enum err check_places(struct import *im, struct record *record, struct error *e) {
+    char text[RECORDS_TEXT_SIZE];
+    for (size_t i = 0; record->id != 0 && records_figure_keys[i]; i++) {
+        const char *key = records_figure_keys[i];
+        if (records_figure_text(&record->line.capacity, NULL, key, text)[0] == '\0')
+            continue;
+        enum err code = places_refuse_count(im->a, record->id, key, e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return places_derive(im->a, record, e);
+}
+
+static enum err fault_of_row(const struct import *im, int row, struct error *why, struct error *e) {
+    records_hide_numbers(why, false);
+    return error_at(e, why->code, im->request.file, row, 0, "%s%s%s", why->file,
+                    why->file[0] ? ": " : "", why->detail);
+}
+
+static enum err apply(struct import *im, const struct candidate *c, struct import_report *report,
+                      struct error *e) {
+    const struct charter_service *service = NULL;
     struct record record;
+    struct error why = {0};
     bool found = false;
     enum err code =
         records_find_line(im->a, c->line.site, c->line.service, c->line.ward, &record, &found, e);
     if (code != ERR_OK)
         return code;
     const struct line old = record.line;
-    code = overlay(&record.line, c, service, e);
+    /* The charter may have changed while the table came in. */
+    code = records_service(im->a, c->line.service, &service, &why);
+    code = code != ERR_OK ? code : overlay(&record.line, c, service, &why);
+    code = code != ERR_OK ? code : check_places(im, &record, &why);
     if (code != ERR_OK)
-        return code;
-    enum action action = found ? decide(im, &old, &record.line, service) : ACTION_NEW;
-    counts[action]++;
-    if (json_array_append_new(rows, line_json(im, c->row, &old, &record.line, service, action)) !=
-        0)
+        return fault_of_row(im, c->row, &why, e);
+    enum import_action action = found ? decide(im, &old, &record.line, service) : IMPORT_NEW;
+    report->counts[action]++;
+    if (json_array_append_new(report->rows,
+                              line_json(im, c->row, &old, &record.line, service, action)) != 0)
         return error_set(e, ERR_NO_MEMORY, "no memory for the report");
-    if (action != ACTION_NEW && action != ACTION_CHANGED)
+    if (action != IMPORT_NEW && action != IMPORT_CHANGED)
         return ERR_OK;
     record.entered_ms = im->now_ms;
-    snprintf(record.actor, sizeof record.actor, "%s", im->request->actor ? im->request->actor : "");
+    snprintf(record.actor, sizeof record.actor, "%s", im->request.actor ? im->request.actor : "");
     return records_store(im->a, &record, e);
+}
+
+static enum err apply_lines(struct import *im, struct import_report *report, struct error *e) {
+    for (size_t i = 0; i < im->count; i++) {
+        const struct candidate *c = &im->list[i];
+        char of[200];
+        snprintf(of, sizeof of, "%.40s %.40s%s%.40s", import_site_name(im, c->line.site),
+                 c->line.service, c->line.ward[0] ? " " : "", c->line.ward);
+        enum err code = c->same_date != 0 ? import_two_rows(im, of, c->row, c->same_date, e)
+                                          : apply(im, c, report, e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
 }
 
 /* A dry run takes the very same way and is rolled back, so that it finds every fault the real one
  * would. */
-static enum err apply_all(struct importing *im, json_t *rows, size_t counts[static ACTION_COUNT],
-                          struct error *e) {
+static enum err apply_all(struct import *im, struct import_report *report, struct error *e) {
     struct db *db = agent_db(im->a);
     enum err code = db_begin(db, e);
     if (code != ERR_OK)
         return code;
-    for (size_t i = 0; i < im->count && code == ERR_OK; i++)
-        code = apply(im, &im->list[i], rows, counts, e);
-    if (code == ERR_OK && !im->request->dry_run)
+    code =
+        im->profile->place_column ? import_apply_places(im, report, e) : apply_lines(im, report, e);
+    if (code == ERR_OK && !im->request.dry_run)
         return db_commit(db, e);
     db_rollback(db);
     return code;
 }
 
-static enum err report(struct importing *im, json_t **ret, struct error *e) {
-    size_t counts[ACTION_COUNT] = {0};
-    json_t *rows = json_array();
-    if (!rows)
+static json_t *report_json(const struct import *im, const struct import_report *report) {
+    json_t *made =
+        json_pack("{s:s, s:b, s:I, s:I, s:I}", "file", im->request.file, "dry_run",
+                  (int)im->request.dry_run, "rows_read", (json_int_t)im->rows_read, "rows_used",
+                  (json_int_t)im->rows_used, "superseded", (json_int_t)im->superseded);
+    for (int i = 0; i < IMPORT_ACTIONS; i++)
+        json_object_set_new(made, import_action_name((enum import_action)i),
+                            json_integer((json_int_t)report->counts[i]));
+    if (made && json_object_set(made, "lines", report->rows) == 0)
+        return made;
+    json_decref(made);
+    return NULL;
+}
+
+enum err import_finish(struct import *im, json_t **ret_report, struct error *e) {
+    struct import_report report = {.rows = json_array()};
+    enum err code = report.rows ? sheet_end(im->sheet, e)
+                                : error_set(e, ERR_NO_MEMORY, "no memory for the report");
+    if (code == ERR_OK && im->rows_used == 0)
+        code = error_at(
+            e, ERR_DATA, im->request.file, 0, 0,
+            "none of its %zu rows passes the filters: check --where and the profile's filter",
+            im->rows_read);
+    if (code == ERR_OK)
+        code = apply_all(im, &report, e);
+    json_t *made = code == ERR_OK ? report_json(im, &report) : NULL;
+    json_decref(report.rows);
+    if (code == ERR_OK && !made)
         return error_set(e, ERR_NO_MEMORY, "no memory for the report");
-    enum err code = apply_all(im, rows, counts, e);
-    if (code != ERR_OK) {
-        json_decref(rows);
-        return code;
+    if (code == ERR_OK)
+        *ret_report = made;
+    return code;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static enum err split_where(struct import *im, struct error *e) {
+    for (size_t i = 0; i < im->request.where_count; i++) {
+        const char *text = im->request.where[i];
+        char *copy = strdup(text);
+        if (!copy)
+            return error_set(e, ERR_NO_MEMORY, "no memory for --where");
+        im->where_text[i] = copy;
+        char *equals = strchr(copy, '=');
+        if (!equals || equals == copy)
+            return error_set(e, ERR_USAGE, "found --where '%.80s', expected COLUMN=VALUE", text);
+        *equals = '\0';
+        im->where_value[i] = equals + 1;
+        im->where[i] = (struct profile_filter){copy, &im->where_value[i], 1};
     }
-    json_t *made = json_pack(
-        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "file", im->request->file, "dry_run",
-        (int)im->request->dry_run, "rows_read", (json_int_t)im->rows_read, "rows_used",
-        (json_int_t)im->rows_used, "superseded", (json_int_t)im->superseded, "new",
-        (json_int_t)counts[ACTION_NEW], "changed", (json_int_t)counts[ACTION_CHANGED], "unchanged",
-        (json_int_t)counts[ACTION_UNCHANGED], "older", (json_int_t)counts[ACTION_OLDER], "lines",
-        rows);
-    if (!made)
-        return error_set(e, ERR_NO_MEMORY, "no memory for the report");
-    *ret = made;
     return ERR_OK;
 }
 
-enum err import_run(struct agent *a, const struct import_request *request, int64_t now_ms,
-                    json_t **ret_report, struct error *e) {
-    struct importing im = {.a = a, .request = request, .now_ms = now_ms};
-    struct profile *profile = NULL;
-    if (request->text.len > IMPORT_MAX_FILE)
-        return error_at(
-            e, ERR_TOO_LARGE, request->file, 0, 0,
-            "found %zu bytes, expected at most %d: split the file or leave out old rows",
-            request->text.len, IMPORT_MAX_FILE);
-    enum err code = agent_need_joined(a, e);
+static enum err open_sheet(struct import *im, struct error *e) {
+    const struct sheet_config config = {.name = im->request.file,
+                                        .delimiter = im->profile->delimiter,
+                                        .encoding = im->profile->encoding,
+                                        .visit = im->profile->place_column ? import_place_row
+                                                                           : import_row,
+                                        .ctx = im};
+    return sheet_open(&config, &im->sheet, e);
+}
+
+static enum err prepare(struct import *im, struct error *e) {
+    const struct import_request *r = &im->request;
+    enum err code = agent_need_joined(im->a, e);
     if (code == ERR_OK)
-        code = profile_parse(request->profile, request->profile_file, &profile, e);
-    if (code != ERR_OK)
+        code = profile_parse(r->profile, r->profile_file, &im->profile, e);
+    if (code == ERR_OK && r->places && !im->profile->place_column)
+        code = error_at(e, ERR_DATA, r->profile_file, 0, 0,
+                        "found a profile of figures, expected one of places: name the column of "
+                        "their codes as \"place\": {\"column\": \"NAME\"}");
+    if (code == ERR_OK)
+        code = agent_zone(im->a, &im->zone, e);
+    if (code == ERR_OK)
+        code = records_load(im->a, &im->records, e);
+    if (code == ERR_OK)
+        code = split_where(im, e);
+    if (code == ERR_OK)
+        code =
+            import_slots_new(&im->slots, im->profile->place_column ? PLACE_SLOTS : LINE_SLOTS, e);
+    return code != ERR_OK ? code : open_sheet(im, e);
+}
+
+enum err import_open(struct agent *a, const struct import_request *request, int64_t now_ms,
+                     struct import **ret, struct error *e) {
+    struct import *im = calloc(1, sizeof *im);
+    if (!im)
+        return error_set(e, ERR_NO_MEMORY, "no memory for an import");
+    im->a = a;
+    im->request = *request;
+    im->now_ms = now_ms;
+    enum err code = prepare(im, e);
+    if (code != ERR_OK) {
+        import_close(im);
         return code;
-    im.profile = profile;
-    code = agent_zone(a, &im.zone, e);
+    }
+    *ret = im;
+    return ERR_OK;
+}
+
+void import_close(struct import *im) {
+    if (!im)
+        return;
+    sheet_close(im->sheet);
+    profile_free(im->profile);
+    for (size_t i = 0; i < im->request.where_count; i++)
+        free(im->where_text[i]);
+    free(im->slots.at);
+    free(im->list);
+    free(im->places);
+    records_done(&im->records);
+    free(im);
+    malloc_trim(0); /* thousands of candidates leave holes that a daemon would keep for months */
+}
+
+enum err import_feed(struct import *im, struct bytes piece, struct error *e) {
+    return sheet_feed(im->sheet, piece, e);
+}
+
+size_t import_rows_read(const struct import *im) {
+    return im->rows_read;
+}
+
+enum err import_run(struct agent *a, const struct import_request *request, struct bytes text,
+                    int64_t now_ms, json_t **ret_report, struct error *e) {
+    struct import *im = NULL;
+    enum err code = import_open(a, request, now_ms, &im, e);
     if (code == ERR_OK)
-        code = records_load(a, &im.records, e);
+        code = import_feed(im, text, e);
     if (code == ERR_OK)
-        code = import_read(&im, e);
-    if (code == ERR_OK)
-        code = report(&im, ret_report, e);
-    import_done(&im);
-    profile_free(profile);
+        code = import_finish(im, ret_report, e);
+    import_close(im);
     return code;
 }

@@ -6,32 +6,29 @@
 
 #include "import_private.h"
 
-#define SLOTS 16384 /* power of two, well over SNAPSHOT_MAX_LINES */
-
-_Static_assert(SLOTS >= 2 * SNAPSHOT_MAX_LINES, "the hash never fills up");
-
-bool import_dated(const struct importing *im) {
-    return im->profile->date_column || im->request->observed;
+bool import_dated(const struct import *im) {
+    return im->profile->date_column || im->request.observed;
 }
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
-static enum err find_column(const struct importing *im, const struct sheet_row *header,
+static enum err find_column(const struct import *im, const struct sheet_row *header,
                             const char *name, int *ret, struct error *e) {
     int found = -1;
     for (size_t i = 0; i < header->count; i++) {
         if (strcmp(header->fields[i], name) != 0)
             continue;
         if (found >= 0)
-            return error_at(e, ERR_DATA, im->request->file, header->line, (int)i + 1,
+            return error_at(e, ERR_DATA, im->request.file, header->line, (int)i + 1,
                             "found column '%.60s' twice, expected it once", name);
         found = (int)i;
     }
     if (found < 0) {
         char first[80];
-        snprintf(first, sizeof first, "%.70s", header->fields[0]);
+        snprintf(first, sizeof first, "%.70s",
+                 capacity_holds_bsn(header->fields[0]) ? "..." : header->fields[0]);
         return error_at(
-            e, ERR_DATA, im->request->file, header->line, 0,
+            e, ERR_DATA, im->request.file, header->line, 0,
             "found no column '%.60s' among %zu columns (the first is '%s'): check the profile, "
             "the delimiter and --where",
             name, header->count, first);
@@ -40,28 +37,31 @@ static enum err find_column(const struct importing *im, const struct sheet_row *
     return ERR_OK;
 }
 
-static enum err find_optional(const struct importing *im, const struct sheet_row *header,
+static enum err find_optional(const struct import *im, const struct sheet_row *header,
                               const char *name, int *ret, struct error *e) {
     *ret = -1;
     return name ? find_column(im, header, name, ret, e) : ERR_OK;
 }
 
-static const struct profile_filter *filter_at(const struct importing *im, size_t i) {
+static const struct profile_filter *filter_at(const struct import *im, size_t i) {
     return i < im->profile->filter_count ? &im->profile->filters[i]
                                          : &im->where[i - im->profile->filter_count];
 }
 
-static size_t filter_count(const struct importing *im) {
-    return im->profile->filter_count + im->request->where_count;
+static size_t filter_count(const struct import *im) {
+    return im->profile->filter_count + im->request.where_count;
 }
 
-static enum err read_header(struct importing *im, const struct sheet_row *h, struct error *e) {
+enum err import_read_header(struct import *im, const struct sheet_row *h, struct error *e) {
     const struct profile *p = im->profile;
     struct import_columns *c = &im->columns;
     enum err code = find_optional(im, h, p->service.column, &c->service, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->site.column, &c->site, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->ward.column, &c->ward, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->date_column, &c->date, e);
+    code = code != ERR_OK ? code : find_optional(im, h, p->place_column, &c->place, e);
+    for (size_t i = 0; i < p->place_count && code == ERR_OK; i++)
+        code = find_column(im, h, p->places[i].from.column, &c->places[i], e);
     for (size_t i = 0; i < p->figure_count && code == ERR_OK; i++)
         code = find_column(im, h, p->figures[i].from.column, &c->figures[i], e);
     for (size_t i = 0; i < p->attribute_count && code == ERR_OK; i++)
@@ -71,9 +71,7 @@ static enum err read_header(struct importing *im, const struct sheet_row *h, str
     return code;
 }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
-
-static bool passes(const struct importing *im, const struct sheet_row *row) {
+static bool passes(const struct import *im, const struct sheet_row *row) {
     for (size_t i = 0; i < filter_count(im); i++) {
         const struct profile_filter *f = filter_at(im, i);
         const char *cell = row->fields[im->columns.filters[i]];
@@ -86,48 +84,22 @@ static bool passes(const struct importing *im, const struct sheet_row *row) {
     return true;
 }
 
-/* A cell's text, "" for what the profile calls unknown. */
-static const char *known_cell(const struct importing *im, const struct sheet_row *row, int column) {
-    const char *cell = row->fields[column];
-    for (size_t i = 0; i < im->profile->unknown_count; i++) {
-        if (strcmp(cell, im->profile->unknown[i]) == 0)
-            return "";
-    }
-    return cell;
-}
-
-static const char *value_of(const struct importing *im, const struct sheet_row *row,
-                            const struct profile_value *value, int column) {
-    if (value->fixed)
-        return value->fixed;
-    return column >= 0 ? known_cell(im, row, column) : "";
-}
-
-/* The same fault with the place in the table in front. column -1: the whole row. */
-static enum err at_cell(const struct importing *im, const struct sheet_row *row, int column,
-                        const char *name, const struct error *why, struct error *e) {
-    if (column < 0)
-        return error_at(e, why->code, im->request->file, row->line, 0, "%s%s%s", why->file,
-                        why->file[0] ? ": " : "", why->detail);
-    return error_at(e, why->code, im->request->file, row->line, column + 1, "column '%.60s': %s",
-                    name, why->detail);
-}
-
 /* ---- a row ----------------------------------------------------------------------------------- */
 
-static enum err read_service(struct importing *im, const struct sheet_row *row,
+static enum err read_service(struct import *im, const struct sheet_row *row,
                              const struct charter_service **ret, struct error *e) {
     const struct profile_value *from = &im->profile->service;
     struct error why = {0};
-    enum err code = records_service(im->a, value_of(im, row, from, im->columns.service), ret, &why);
-    return code == ERR_OK ? code : at_cell(im, row, im->columns.service, from->column, &why, e);
+    enum err code =
+        records_service(im->a, import_value(im, row, from, im->columns.service), ret, &why);
+    return code == ERR_OK ? code : import_at(im, row, im->columns.service, from->column, &why, e);
 }
 
-static enum err read_site(struct importing *im, const struct sheet_row *row, uint32_t *ret,
+static enum err read_site(struct import *im, const struct sheet_row *row, uint32_t *ret,
                           struct error *e) {
     const struct profile_value *from = &im->profile->site;
-    bool given = im->request->site != NULL;
-    const char *name = given ? im->request->site : value_of(im, row, from, im->columns.site);
+    bool given = im->request.site != NULL;
+    const char *name = given ? im->request.site : import_value(im, row, from, im->columns.site);
     if (name[0] == '\0' && im->records.site_count == 1) {
         *ret = im->records.sites[0].id;
         return ERR_OK;
@@ -140,160 +112,173 @@ static enum err read_site(struct importing *im, const struct sheet_row *row, uin
     }
     struct error why = {0};
     enum err code = records_find_site(im->a, name, ret, &why); /* fails, and says what there is */
-    return code == ERR_OK ? code
-                          : at_cell(im, row, given ? -1 : im->columns.site, from->column, &why, e);
+    return code == ERR_OK
+               ? code
+               : import_at(im, row, given ? -1 : im->columns.site, from->column, &why, e);
 }
 
-static enum err read_ward(struct importing *im, const struct sheet_row *row, struct line *line,
+static enum err read_ward(struct import *im, const struct sheet_row *row, struct line *line,
                           struct error *e) {
     const struct profile_value *from = &im->profile->ward;
-    const char *ward = value_of(im, row, from, im->columns.ward);
+    const char *ward = import_value(im, row, from, im->columns.ward);
     struct error why = {0};
     enum err code = records_check_ward(ward, &why);
     if (code != ERR_OK)
-        return at_cell(im, row, im->columns.ward, from->column, &why, e);
+        return import_at(im, row, im->columns.ward, from->column, &why, e);
     memcpy(line->ward, ward, strlen(ward) + 1);
     return ERR_OK;
 }
 
-static enum err parse_dmy(const struct zone *zone, const char *cell, int64_t *ret,
+enum err import_read_line(struct import *im, const struct sheet_row *row,
+                          const struct charter_service **ret_service, struct line *ret,
                           struct error *e) {
-    int day = 0, month = 0, year = 0, end = -1;
-    char iso[TEXT_DAY_SIZE + 8];
-    int got = sscanf(cell, "%2d-%2d-%4d%n", &day, &month, &year, &end);
-    if (got != 3 || end < 0 || cell[end] != '\0' || day < 1 || month < 1 || year < 1000)
-        return error_set(e, ERR_DATA, "found '%.40s', expected a date such as 20-11-2026", cell);
-    snprintf(iso, sizeof iso, "%04d-%02d-%02d", year % 10000, month % 100, day % 100);
-    enum err code = text_parse_day(iso, &year, &month, &day, e);
+    enum err code = read_service(im, row, ret_service, e);
+    code = code != ERR_OK ? code : read_site(im, row, &ret->site, e);
+    code = code != ERR_OK ? code : read_ward(im, row, ret, e);
     if (code == ERR_OK)
-        *ret = zone_instant(zone, year, month, day, 12, 0);
+        memcpy(ret->service, (*ret_service)->code, sizeof ret->service);
     return code;
 }
 
-static enum err parse_date(const struct importing *im, const char *cell, int64_t *ret,
-                           struct error *e) {
-    int year = 0, month = 0, day = 0;
-    if (cell[0] == '\0')
-        return error_set(e, ERR_DATA, "found no date, expected one in every row");
-    switch (im->profile->date_format) {
-    case PROFILE_DATE_ISO: {
-        enum err code = text_parse_day(cell, &year, &month, &day, e);
-        if (code == ERR_OK)
-            *ret = zone_instant(im->zone, year, month, day, 12, 0);
-        return code;
-    }
-    case PROFILE_DATE_DMY:
-        return parse_dmy(im->zone, cell, ret, e);
-    case PROFILE_DATE_RFC3339:
-        return text_parse_time(cell, ret, e);
-    }
-    return error_set(e, ERR_INTERNAL, "unknown date format");
-}
-
-/* --observed speaks for every row; else the date column; else now. The date column says which of
- * two rows is newer in any case. */
-static enum err read_times(struct importing *im, const struct sheet_row *row,
+/* --observed speaks for every row; else the date column; else when the file was counted. The date
+ * column says which of two rows is newer in any case. */
+static enum err read_times(struct import *im, const struct sheet_row *row,
                            const struct charter_service *service, struct candidate *ret,
                            struct error *e) {
     struct error why = {0};
     struct capacity *c = &ret->line.capacity;
-    int64_t date_ms = im->now_ms;
-    const char *observed = im->request->observed;
+    const char *observed = im->request.observed;
     char text[TEXT_TIME_SIZE];
     enum err code = ERR_OK;
+    ret->date_ms = im->request.counted_ms != 0 ? im->request.counted_ms : im->now_ms;
     if (im->columns.date >= 0)
-        code = parse_date(im, known_cell(im, row, im->columns.date), &date_ms, &why);
+        code = import_date(im, import_cell(im, row, im->columns.date), &ret->date_ms, &why);
     if (code == ERR_OK && !observed)
-        observed = text_time(date_ms, text);
+        observed = text_time(ret->date_ms, text);
     if (code == ERR_OK)
         code = records_times(c, service, im->zone, observed, im->profile->valid, im->now_ms, &why);
-    ret->date_ms = date_ms;
     if (code == ERR_OK)
         return ERR_OK;
-    int column = strcmp(why.file, "observed") == 0 && im->request->observed ? -1 : im->columns.date;
-    return at_cell(im, row, column, im->profile->date_column, &why, e);
+    int column = strcmp(why.file, "observed") == 0 && im->request.observed ? -1 : im->columns.date;
+    return import_at(im, row, column, im->profile->date_column, &why, e);
 }
 
-static enum err read_figures(struct importing *im, const struct sheet_row *row,
+static bool is_amount(const char *key) {
+    static const char *const keys[] = {"total", "occupied", "free", "held", "blocked", "need"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_time(const char *key) {
+    return strcmp(key, "blocked_until") == 0 || strcmp(key, "next_free") == 0;
+}
+
+static enum err read_figure(struct import *im, const char *key, const char *cell,
+                            const struct charter_service *service, struct capacity *c,
+                            struct error *e) {
+    char plain[IMPORT_PLAIN_SIZE];
+    if (is_amount(key) && !capacity_holds_bsn(cell)) {
+        enum err code = import_plain_number(im, cell, plain, e);
+        if (code != ERR_OK)
+            return code;
+        cell = plain;
+    } else if (is_time(key)) {
+        cell = import_plain_time(im, cell, plain);
+    }
+    return records_set_figure(c, service, im->zone, key, cell, e);
+}
+
+static enum err read_figures(struct import *im, const struct sheet_row *row,
                              const struct charter_service *service, struct capacity *c,
                              struct error *e) {
     for (size_t i = 0; i < im->profile->figure_count; i++) {
         const struct profile_map *map = &im->profile->figures[i];
         int column = im->columns.figures[i];
         struct error why = {0};
-        if (records_set_figure(c, service, im->zone, map->key, known_cell(im, row, column), &why) !=
-            ERR_OK)
-            return at_cell(im, row, column, map->from.column, &why, e);
+        if (read_figure(im, map->key, import_cell(im, row, column), service, c, &why) != ERR_OK)
+            return import_at(im, row, column, map->from.column, &why, e);
     }
     return ERR_OK;
 }
 
-static enum err read_attributes(struct importing *im, const struct sheet_row *row,
+static enum err read_attributes(struct import *im, const struct sheet_row *row,
                                 const struct charter_service *service, struct line *line,
                                 struct error *e) {
     for (size_t i = 0; i < im->profile->attribute_count; i++) {
         const struct profile_map *map = &im->profile->attributes[i];
         int column = im->columns.attributes[i];
-        const char *value = value_of(im, row, &map->from, column);
+        const char *value = import_value(im, row, &map->from, column);
         struct error why = {0};
         if (value[0] == '\0')
             continue; /* unknown says nothing: what the line has stays */
         enum err code = records_set_attribute(line, service, map->key, value, &why);
         if (code != ERR_OK && column < 0)
-            return at_cell(im, row, -1, NULL, &why, e);
+            return import_at(im, row, -1, NULL, &why, e);
         if (code != ERR_OK)
-            return at_cell(im, row, column, map->from.column, &why, e);
+            return import_at(im, row, column, map->from.column, &why, e);
     }
     return ERR_OK;
 }
 
-static enum err read_row(struct importing *im, const struct sheet_row *row, struct candidate *ret,
+static enum err read_row(struct import *im, const struct sheet_row *row, struct candidate *ret,
                          struct error *e) {
     const struct charter_service *service = NULL;
     struct line *line = &ret->line;
     ret->row = row->line;
-    enum err code = read_service(im, row, &service, e);
-    code = code != ERR_OK ? code : read_site(im, row, &line->site, e);
-    code = code != ERR_OK ? code : read_ward(im, row, line, e);
-    if (code != ERR_OK)
-        return code;
-    memcpy(line->service, service->code, sizeof line->service);
-    code = read_figures(im, row, service, &line->capacity, e);
+    enum err code = import_read_line(im, row, &service, line, e);
+    code = code != ERR_OK ? code : read_figures(im, row, service, &line->capacity, e);
     code = code != ERR_OK ? code : read_attributes(im, row, service, line, e);
     code = code != ERR_OK ? code : read_times(im, row, service, ret, e);
     if (code != ERR_OK)
         return code;
     struct error why = {0};
     code = capacity_check(&line->capacity, agent_charter(im->a), service, &why);
-    return code == ERR_OK ? code : at_cell(im, row, -1, NULL, &why, e);
+    return code == ERR_OK ? code : import_at(im, row, -1, NULL, &why, e);
 }
 
 /* ---- one candidate a line -------------------------------------------------------------------- */
 
-static uint32_t hash_text(uint32_t h, const char *text) {
+uint32_t import_hash(uint32_t h, const char *text) {
     for (; *text; text++)
         h = (h ^ (uint8_t)*text) * 16777619u;
     return (h ^ 0xFF) * 16777619u;
 }
 
-static bool same_place(const struct line *x, const struct line *y) {
+enum err import_slots_new(struct import_slots *slots, size_t count, struct error *e) {
+    slots->at = malloc(count * sizeof *slots->at);
+    if (!slots->at)
+        return error_set(e, ERR_NO_MEMORY, "no memory for an import");
+    memset(slots->at, 0xFF, count * sizeof *slots->at); /* -1 */
+    slots->count = count;
+    return ERR_OK;
+}
+
+const char *import_site_name(const struct import *im, uint32_t site) {
+    const struct site *s = records_site(&im->records, site);
+    return s ? s->name : "";
+}
+
+static bool same_line(const struct line *x, const struct line *y) {
     return x->site == y->site && strcmp(x->service, y->service) == 0 &&
            strcmp(x->ward, y->ward) == 0;
 }
 
 /* The slot of this line: with its candidate, or free. */
-static size_t find_slot(const struct importing *im, const struct line *line) {
-    uint32_t h = hash_text(hash_text(2166136261u ^ line->site, line->service), line->ward);
-    size_t at = h % SLOTS;
-    while (im->slots[at] >= 0 && !same_place(&im->list[im->slots[at]].line, line))
-        at = (at + 1) % SLOTS;
+static size_t find_slot(const struct import *im, const struct line *line) {
+    uint32_t h = import_hash(import_hash(2166136261u ^ line->site, line->service), line->ward);
+    size_t at = h % im->slots.count;
+    while (im->slots.at[at] >= 0 && !same_line(&im->list[im->slots.at[at]].line, line))
+        at = (at + 1) % im->slots.count;
     return at;
 }
 
-static enum err add_candidate(struct importing *im, size_t slot, const struct candidate *c,
+static enum err add_candidate(struct import *im, size_t slot, const struct candidate *c,
                               struct error *e) {
     if (im->count == SNAPSHOT_MAX_LINES)
-        return error_at(e, ERR_TOO_LARGE, im->request->file, c->row, 0,
+        return error_at(e, ERR_TOO_LARGE, im->request.file, c->row, 0,
                         "found more than %d different lines, which is the most an agent has",
                         SNAPSHOT_MAX_LINES);
     if (im->count == im->room) {
@@ -305,90 +290,61 @@ static enum err add_candidate(struct importing *im, size_t slot, const struct ca
         im->room = room;
     }
     im->list[im->count] = *c;
-    im->slots[slot] = (int32_t)im->count++;
+    im->slots.at[slot] = (int32_t)im->count++;
     return ERR_OK;
 }
 
-static enum err two_rows(const struct importing *im, const struct candidate *first,
-                         const struct candidate *second, struct error *e) {
-    const struct site *site = records_site(&im->records, second->line.site);
+enum err import_two_rows(const struct import *im, const char *of, int first, int second,
+                         struct error *e) {
     const char *why =
         im->profile->date_column
             ? "both of the same date: filter the rows with --where, or correct one"
             : "expected one: name a date column in the profile, or filter with --where";
-    return error_at(e, ERR_DATA, im->request->file, second->row, 0,
-                    "found a second row for %.40s %.40s%s%.40s (the first is line %d), %s",
-                    site ? site->name : "", second->line.service, second->line.ward[0] ? " " : "",
-                    second->line.ward, first->row, why);
+    return error_at(e, ERR_DATA, im->request.file, second, 0,
+                    "found a second row for %.120s (the first is line %d), %s", of, first, why);
 }
 
-static enum err keep_newest(struct importing *im, const struct candidate *c, struct error *e) {
+/* Two rows of one date are a fault only while nothing newer comes: the order does not matter. */
+static enum err keep_newest(struct import *im, const struct candidate *c, struct error *e) {
     size_t slot = find_slot(im, &c->line);
-    if (im->slots[slot] < 0)
+    if (im->slots.at[slot] < 0)
         return add_candidate(im, slot, c, e);
-    struct candidate *held = &im->list[im->slots[slot]];
-    int64_t newer_ms = c->date_ms - held->date_ms;
-    if (!im->profile->date_column || newer_ms == 0)
-        return two_rows(im, held, c, e);
-    im->superseded++;
-    if (newer_ms > 0)
+    struct candidate *held = &im->list[im->slots.at[slot]];
+    if (im->profile->date_column && c->date_ms != held->date_ms)
+        im->superseded++;
+    if (im->profile->date_column && c->date_ms > held->date_ms)
         *held = *c;
+    else if ((!im->profile->date_column || c->date_ms == held->date_ms) && held->same_date == 0)
+        held->same_date = c->row;
     return ERR_OK;
 }
 
-static enum err take_row(void *ctx, const struct sheet_row *row, struct error *e) {
-    struct importing *im = ctx;
-    if (row->header)
-        return read_header(im, row, e);
+/* What a spreadsheet leaves of rows that were cleared: delimiters only. */
+static bool is_empty(const struct sheet_row *row) {
+    for (size_t i = 0; i < row->count; i++) {
+        if (row->fields[i][0] != '\0')
+            return false;
+    }
+    return true;
+}
+
+bool import_takes(struct import *im, const struct sheet_row *row) {
+    if (is_empty(row))
+        return false;
     im->rows_read++;
     if (!passes(im, row))
-        return ERR_OK;
+        return false;
     im->rows_used++;
+    return true;
+}
+
+enum err import_row(void *ctx, const struct sheet_row *row, struct error *e) {
+    struct import *im = ctx;
+    if (row->header)
+        return import_read_header(im, row, e);
+    if (!import_takes(im, row))
+        return ERR_OK;
     struct candidate c = {0};
     enum err code = read_row(im, row, &c, e);
     return code != ERR_OK ? code : keep_newest(im, &c, e);
-}
-
-/* ---- the whole ------------------------------------------------------------------------------- */
-
-static enum err split_where(struct importing *im, struct error *e) {
-    for (size_t i = 0; i < im->request->where_count; i++) {
-        const char *text = im->request->where[i];
-        char *copy = strdup(text);
-        if (!copy)
-            return error_set(e, ERR_NO_MEMORY, "no memory for --where");
-        im->where_text[i] = copy;
-        char *equals = strchr(copy, '=');
-        if (!equals || equals == copy)
-            return error_set(e, ERR_USAGE, "found --where '%.80s', expected COLUMN=VALUE", text);
-        *equals = '\0';
-        im->where_value[i] = equals + 1;
-        im->where[i] = (struct profile_filter){copy, &im->where_value[i], 1};
-    }
-    return ERR_OK;
-}
-
-enum err import_read(struct importing *im, struct error *e) {
-    im->slots = malloc(SLOTS * sizeof *im->slots);
-    if (!im->slots)
-        return error_set(e, ERR_NO_MEMORY, "no memory for an import");
-    memset(im->slots, 0xFF, SLOTS * sizeof *im->slots); /* -1 */
-    enum err code = split_where(im, e);
-    if (code == ERR_OK)
-        code = sheet_read(im->request->text, im->request->file, im->profile->delimiter, take_row,
-                          im, e);
-    if (code == ERR_OK && im->rows_used == 0)
-        return error_at(
-            e, ERR_DATA, im->request->file, 0, 0,
-            "none of its %zu rows passes the filters: check --where and the profile's filter",
-            im->rows_read);
-    return code;
-}
-
-void import_done(struct importing *im) {
-    for (size_t i = 0; i < im->request->where_count; i++)
-        free(im->where_text[i]);
-    free(im->slots);
-    free(im->list);
-    records_done(&im->records);
 }

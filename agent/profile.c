@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "place.h"
 #include "records.h"
 #include "text.h"
 
@@ -41,6 +42,58 @@ static bool is_figure(const char *key) {
             return true;
     }
     return false;
+}
+
+static void read_place_columns(struct profile *p, const struct json_at *at) {
+    static const char *const keys[] = {"state", "reason", "until", "note", NULL};
+    json_only(at, keys);
+    struct json_at state = json_member(at, keys[0]);
+    p->places[p->place_count++] = (struct profile_map){keys[0], {.column = read_column(&state)}};
+    for (size_t i = 1; keys[i]; i++) {
+        struct json_at column = json_optional(at, keys[i]);
+        if (json_present(&column))
+            p->places[p->place_count++] =
+                (struct profile_map){keys[i], {.column = read_column(&column)}};
+    }
+}
+
+static void read_states(struct profile *p, const struct json_at *at) {
+    if (!json_present(at))
+        return;
+    if (!json_is_object(at->value)) {
+        json_fault(at, "found something else, expected {\"WORD\": \"occupied\", ...}");
+        return;
+    }
+    for (void *it = json_object_iter(at->value); it; it = json_object_iter_next(at->value, it)) {
+        struct json_at value = json_member(at, json_object_iter_key(it));
+        enum place_state state;
+        struct error why = {0};
+        if (place_state_parse(json_text(&value, 1, CODE_MAX), &state, &why) != ERR_OK)
+            json_fault(&value, "%s", why.detail);
+    }
+    p->states = at->value;
+}
+
+/* "place" makes it a table of places: other columns then, and words for their states. */
+static void read_places(struct profile *p, const struct json_at *root) {
+    struct json_at place = json_optional(root, "place");
+    struct json_at states = json_optional(root, "states");
+    struct json_at complete = json_optional(root, "complete");
+    struct json_at attributes = json_optional(root, "attributes");
+    if (json_present(&place)) {
+        struct profile_value value = read_value(&place, 0);
+        p->place_column = value.column;
+        if (!value.column)
+            json_fault(&place, "found something else, expected {\"column\": \"NAME\"}");
+        if (json_present(&attributes))
+            json_fault(&attributes,
+                       "found attributes in a profile of places: set them on the line");
+    } else if (json_present(&states) || json_present(&complete)) {
+        json_fault(json_present(&states) ? &states : &complete,
+                   "found this without \"place\", expected both in a profile of places");
+    }
+    read_states(p, &states);
+    p->complete = json_bool_or(&complete, false);
 }
 
 static void read_figures(struct profile *p, const struct json_at *at) {
@@ -119,9 +172,24 @@ static void read_filters(struct profile *p, const struct json_at *at) {
     }
 }
 
+/* "jjjj" is how Dutch spreadsheets write the year of such a form. */
+static const struct {
+    const char *name, *dutch, *example;
+} formats[] = {
+    [PROFILE_DATE_ISO] = {"iso", "iso", "2026-11-20"},
+    [PROFILE_DATE_RFC3339] = {"rfc3339", "rfc3339", "2026-11-20T14:05:09Z"},
+    [PROFILE_DATE_DMY] = {"dd-mm-yyyy", "dd-mm-jjjj", "20-11-2026"},
+    [PROFILE_DATE_DMY_SHORT] = {"d-m-yyyy", "d-m-jjjj", "5-11-2026"},
+    [PROFILE_DATE_DMY_SLASH] = {"dd/mm/yyyy", "dd/mm/jjjj", "20/11/2026"},
+    [PROFILE_DATE_DMY_SLASHES] = {"d/m/yyyy", "d/m/jjjj", "5/11/2026"},
+};
+
+const char *profile_date_example(enum profile_date format) {
+    return formats[format].example;
+}
+
 static void read_date(struct profile *p, const struct json_at *at) {
     static const char *const keys[] = {"column", "format", NULL};
-    static const char *const formats[] = {"iso", "dd-mm-yyyy", "rfc3339"};
     if (!json_present(at))
         return;
     json_only(at, keys);
@@ -132,12 +200,15 @@ static void read_date(struct profile *p, const struct json_at *at) {
         return;
     const char *text = json_text(&format, 1, CODE_MAX);
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        if (strcmp(formats[i], text) == 0) {
+        if (strcmp(formats[i].name, text) == 0 || strcmp(formats[i].dutch, text) == 0) {
             p->date_format = (enum profile_date)i;
             return;
         }
     }
-    json_fault(&format, "found '%s', expected iso, dd-mm-yyyy or rfc3339", text);
+    json_fault(&format,
+               "found '%s', expected iso, dd-mm-yyyy, d-m-yyyy, dd/mm/yyyy, d/m/yyyy (or "
+               "jjjj for yyyy) or rfc3339",
+               text);
 }
 
 static void read_unknown(struct profile *p, const struct json_at *at) {
@@ -167,15 +238,37 @@ static void read_delimiter(struct profile *p, const struct json_at *at) {
     if (!json_present(at))
         return;
     const char *text = json_text(at, 1, 1);
-    if (strcmp(text, ",") != 0 && strcmp(text, ";") != 0)
-        json_fault(at, "found '%s', expected \",\" or \";\"", text);
+    if (strcmp(text, ",") != 0 && strcmp(text, ";") != 0 && strcmp(text, "\t") != 0)
+        json_fault(at, "found '%s', expected \",\", \";\" or \"\\t\" (a tab)", text);
     p->delimiter = text[0];
 }
 
+static void read_encoding(struct profile *p, const struct json_at *at) {
+    if (!json_present(at))
+        return;
+    const char *text = json_text(at, 1, CODE_MAX);
+    if (strcmp(text, "utf-8") == 0)
+        p->encoding = SHEET_UTF8;
+    else if (strcmp(text, "windows-1252") == 0)
+        p->encoding = SHEET_WINDOWS_1252;
+    else
+        json_fault(at, "found '%s', expected utf-8 or windows-1252, or neither to find out", text);
+}
+
+static void read_decimal(struct profile *p, const struct json_at *at) {
+    if (!json_present(at))
+        return;
+    const char *text = json_text(at, 1, 1);
+    if (strcmp(text, ",") != 0 && strcmp(text, ".") != 0)
+        json_fault(at, "found '%s', expected \",\" or \".\": the mark before the decimals", text);
+    p->decimal = text[0];
+}
+
 static void read_profile(struct profile *p, const struct json_at *root) {
-    static const char *const keys[] = {"format",    "service", "site",       "ward",
-                                       "delimiter", "columns", "attributes", "filter",
-                                       "date",      "valid",   "unknown",    NULL};
+    static const char *const keys[] = {"format",   "service",    "site",    "ward",  "delimiter",
+                                       "columns",  "attributes", "filter",  "date",  "valid",
+                                       "unknown",  "encoding",   "decimal", "place", "states",
+                                       "complete", NULL};
     json_only(root, keys);
     struct json_at at = json_member(root, "format");
     json_int(&at, FORMAT, FORMAT);
@@ -187,8 +280,16 @@ static void read_profile(struct profile *p, const struct json_at *root) {
     p->ward = read_value(&at, WARD_MAX);
     at = json_optional(root, "delimiter");
     read_delimiter(p, &at);
+    at = json_optional(root, "encoding");
+    read_encoding(p, &at);
+    at = json_optional(root, "decimal");
+    read_decimal(p, &at);
+    read_places(p, root);
     at = json_member(root, "columns");
-    read_figures(p, &at);
+    if (p->place_column)
+        read_place_columns(p, &at);
+    else
+        read_figures(p, &at);
     at = json_optional(root, "attributes");
     read_attributes(p, &at);
     at = json_optional(root, "filter");

@@ -5,6 +5,7 @@
 
 #include "charter.h"
 #include "json.h"
+#include "sheet_text.h"
 
 #define PROFILE_MAX_BYTES (64 * 1024)
 #define PROFILE_MAX_FIGURES 11
@@ -26,12 +27,23 @@ struct profile_filter {
     const char **values; /* owned array; any of them lets a row pass */
     size_t count;
 };
-enum profile_date { PROFILE_DATE_ISO, PROFILE_DATE_DMY, PROFILE_DATE_RFC3339 };
+enum profile_date {
+    PROFILE_DATE_ISO,
+    PROFILE_DATE_RFC3339,
+    PROFILE_DATE_DMY,        /* 05-11-2026 */
+    PROFILE_DATE_DMY_SHORT,  /* 5-11-2026 */
+    PROFILE_DATE_DMY_SLASH,  /* 05/11/2026 */
+    PROFILE_DATE_DMY_SLASHES /* 5/11/2026 */
+};
+/* What the rows are: figures of lines, or places below them. */
+#define PROFILE_MAX_PLACE_COLUMNS 4
 
 /* Texts are borrowed from `document`. */
 struct profile {
     json_t *document;
     char delimiter; /* '\0': found in the header */
+    enum sheet_encoding encoding;
+    char decimal; /* ',' or '.'; '\0': not said */
     struct profile_value service, site, ward;
     struct profile_map figures[PROFILE_MAX_FIGURES];
     size_t figure_count;
@@ -39,6 +51,14 @@ struct profile {
     size_t attribute_count;
     struct profile_filter filters[PROFILE_MAX_FILTERS];
     size_t filter_count;
+    /* Rows are places: the column of their codes (NULL: rows are figures), columns of state,
+     * reason, until and note, the table's words for states, and whether the table names all places.
+     */
+    const char *place_column;
+    struct profile_map places[PROFILE_MAX_PLACE_COLUMNS];
+    size_t place_count;
+    json_t *states; /* borrowed object: word -> state; NULL: none */
+    bool complete;
     const char *date_column; /* NULL: none */
     enum profile_date date_format;
     const char *valid; /* NULL: the service's validity */
@@ -50,5 +70,7 @@ struct profile {
 enum err profile_parse(struct bytes text, const char *name, struct profile **ret, struct error *e)
     MUST_USE;
 void profile_free(struct profile *p);
+/* How a date of this format is written, for messages: "20-11-2026". */
+const char *profile_date_example(enum profile_date format);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "place.h"
 #include "store.h"
 
 #define NAMES_SHOWN 160 /* bytes of site names that a message lists */
@@ -156,7 +157,9 @@ enum err records_site_change(struct site *site, const struct site_change *c, str
             return code;
     }
     enum err code = records_check_site(&changed, e);
-    if (code == ERR_OK)
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
+    else
         *site = changed;
     return code;
 }
@@ -184,7 +187,10 @@ static enum err set_site(struct agent *a, const char *name, const struct site_ch
 enum err records_site_set(struct agent *a, const char *name, const struct site_change *change,
                           struct error *e) {
     enum err code = db_begin(agent_db(a), e);
-    return code != ERR_OK ? code : settle(a, set_site(a, name, change, e), e);
+    code = code != ERR_OK ? code : settle(a, set_site(a, name, change, e), e);
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
+    return code;
 }
 
 /* "North, South, ..." */
@@ -434,12 +440,14 @@ static enum err store_line(struct agent *a, struct record *record, struct error 
 
 enum err records_store(struct agent *a, struct record *record, struct error *e) {
     struct record stored = *record;
-    enum err code = records_check(a, &stored, e);
+    enum err code = places_derive(a, &stored, e);
+    if (code == ERR_OK)
+        code = records_check(a, &stored, e);
     if (code == ERR_OK)
         code = db_begin(agent_db(a), e);
     if (code == ERR_OK)
         code = settle(a, store_line(a, &stored, e), e);
     if (code == ERR_OK)
-        record->id = stored.id;
+        *record = stored;
     return code;
 }

@@ -49,12 +49,18 @@ enum err records_find_line(struct agent *a, uint32_t site, const char *service, 
 /* Every line with its figure, by site, service, ward. The caller frees *ret. */
 enum err records_list(struct agent *a, struct record **ret, size_t *ret_count, struct error *e)
     MUST_USE;
-/* Checks service, ward and figure against the charter; then stores line, attributes, figure.
- * id 0 makes the line. ERR_DATA (contradictions too), ERR_TOO_LARGE beyond SNAPSHOT_MAX_LINES. */
+/* Checks service, ward and figure against the charter; then stores line, attributes, figure. The
+ * counts of a line with places become what follows from them. id 0 makes the line. ERR_DATA
+ * (contradictions too), ERR_TOO_LARGE beyond SNAPSHOT_MAX_LINES. */
 enum err records_store(struct agent *a, struct record *record, struct error *e) MUST_USE;
 enum err records_check(const struct agent *a, const struct record *record, struct error *e)
     MUST_USE;
 enum err records_check_ward(const char *ward, struct error *e) MUST_USE;
+enum err records_check_one_line(const char *key, const char *text, size_t max, struct error *e)
+    MUST_USE;
+/* A message that repeats nine digits that can be a citizen service number loses them; `always`:
+ * whatever stands in it. For whoever hands an error about what people entered to the outside. */
+void records_hide_numbers(struct error *e, bool always);
 /* A service of the charter; ERR_DATA listing them, ERR_NOT_JOINED. */
 enum err records_service(const struct agent *a, const char *code,
                          const struct charter_service **ret, struct error *e) MUST_USE;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "place.h"
 #include "records.h"
 #include "store.h"
 
@@ -122,6 +123,8 @@ static enum err change_line(struct agent *a, const struct charter_service *servi
         code = records_check_ward(set->ward ? set->ward : "", e);
     if (code == ERR_OK)
         code = records_find_line(a, site, service->code, set->ward, ret, &found, e);
+    for (size_t i = 0; i < set->pair_count && code == ERR_OK && found; i++)
+        code = places_refuse_count(a, ret->id, set->pairs[i].key, e);
     if (code != ERR_OK)
         return code;
     if (found && !states_figure(set))
@@ -145,7 +148,9 @@ enum err records_set(struct agent *a, const struct record_set *set, int64_t now_
         code = agent_zone(a, &zone, e);
     if (code == ERR_OK)
         code = change_line(a, service, zone, set, now_ms, &record, e);
-    if (code == ERR_OK)
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
+    else
         *ret = record;
     return code;
 }

@@ -13,7 +13,7 @@ const char *const records_figure_keys[] = {
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 /* One line of text: names, wards and cards are shown in tables. */
-static enum err check_one_line(const char *key, const char *text, size_t max, struct error *e) {
+enum err records_check_one_line(const char *key, const char *text, size_t max, struct error *e) {
     enum err code = capacity_check_text(key, text, max, e);
     if (code == ERR_OK && strpbrk(text, "\n\t"))
         return error_at(e, ERR_DATA, key, 0, 0,
@@ -30,6 +30,22 @@ static enum err check_phone(const char *text, struct error *e) {
     return ERR_OK;
 }
 
+/* What was found stands in quotes: those digits go; when that is not enough, all of them. */
+void records_hide_numbers(struct error *e, bool always) {
+    if (!e || !(always || capacity_holds_bsn(e->detail)))
+        return;
+    bool quoted = false;
+    for (char *s = e->detail; *s; s++) {
+        quoted ^= *s == '\'';
+        if (quoted && *s >= '0' && *s <= '9')
+            *s = '*';
+    }
+    for (char *s = e->detail; capacity_holds_bsn(e->detail) && *s; s++) {
+        if (*s >= '0' && *s <= '9')
+            *s = '*';
+    }
+}
+
 enum err records_check_site(const struct site *site, struct error *e) {
     const struct {
         const char *key, *text;
@@ -43,7 +59,7 @@ enum err records_check_site(const struct site *site, struct error *e) {
     if (site->name[0] == '\0')
         return error_at(e, ERR_DATA, "name", 0, 0, "found nothing, expected the site's name");
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        enum err code = check_one_line(parts[i].key, parts[i].text, parts[i].max, e);
+        enum err code = records_check_one_line(parts[i].key, parts[i].text, parts[i].max, e);
         if (code != ERR_OK)
             return code;
     }
@@ -52,7 +68,7 @@ enum err records_check_site(const struct site *site, struct error *e) {
 }
 
 enum err records_check_ward(const char *ward, struct error *e) {
-    return check_one_line("ward", ward, WARD_MAX, e);
+    return records_check_one_line("ward", ward, WARD_MAX, e);
 }
 
 enum err records_check(const struct agent *a, const struct record *record, struct error *e) {
@@ -105,6 +121,10 @@ static enum err set_amount(struct amount *amount, const char *key, const char *v
                            struct error *e) {
     struct error why = {0};
     int64_t number = 0;
+    if (capacity_holds_bsn(value)) /* nobody counts that far: a column of the wrong kind */
+        return error_at(e, ERR_DATA, key, 0, 0,
+                        "found nine digits that can be a citizen service number (BSN), expected a "
+                        "count");
     if (value[0] != '\0' && text_parse_number(value, decimals, &number, &why) != ERR_OK)
         return value_fault(key, &why, e);
     *amount = value[0] != '\0' ? (struct amount){true, number} : (struct amount){.known = false};

@@ -129,6 +129,31 @@ void show_confirmed(const json_t *answer, FILE *out) {
                 unknown);
 }
 
+void show_places(const json_t *answer, FILE *out) {
+    static const char *const headings[] = {"SITE",  "SERVICE", "WARD",  "PLACE",
+                                           "STATE", "REASON",  "UNTIL", "NOTE"};
+    static const char *const keys[] = {"site",  "service", "ward",  "code",
+                                       "state", "reason",  "until", "note"};
+    if (json_array_size(answer) == 0) {
+        fputs("No places: counts are entered with plek-agent set. Or: plek-agent place add SERVICE "
+              "CODE\n",
+              out);
+        return;
+    }
+    struct table *t = table_new(headings, 8);
+    size_t i;
+    json_t *row;
+    json_array_foreach(answer, i, row) {
+        char room[8][SHOW_TEXT_SIZE];
+        const char *cells[8];
+        for (size_t k = 0; k < 8; k++)
+            cells[k] = show_cell(row, keys[k], room[k]);
+        if (t)
+            table_row(t, cells);
+    }
+    print_table(t, out);
+}
+
 static void import_changes(const json_t *line, FILE *out) {
     size_t i;
     json_t *change;
@@ -140,20 +165,23 @@ static void import_changes(const json_t *line, FILE *out) {
 }
 
 void show_import(const json_t *answer, FILE *out) {
-    static const char *const counts[] = {"new", "changed", "unchanged", "older", "superseded"};
-    char text[5][SHOW_TEXT_SIZE];
+    static const char *const counts[] = {"new",   "changed", "unchanged",
+                                         "older", "removed", "superseded"};
+    char text[6][SHOW_TEXT_SIZE];
     size_t i;
     json_t *line;
     json_array_foreach(json_object_get(answer, "lines"), i, line) {
         const char *ward = json_string_value(json_object_get(line, "ward"));
-        fprintf(out, "line %s: %s %s%s%s: %s\n", show_cell(line, "row", text[0]),
+        const char *place = json_string_value(json_object_get(line, "place"));
+        fprintf(out, "line %s: %s %s%s%s%s%s: %s\n", show_cell(line, "row", text[0]),
                 show_cell(line, "site", text[1]), show_cell(line, "service", text[2]),
-                ward ? " " : "", ward ? ward : "", show_cell(line, "action", text[3]));
+                ward ? " " : "", ward ? ward : "", place ? " place " : "", place ? place : "",
+                show_cell(line, "action", text[3]));
         import_changes(line, out);
     }
     fprintf(out, "%s of %s rows used:", show_cell(answer, "rows_used", text[0]),
             show_cell(answer, "rows_read", text[1]));
-    for (size_t k = 0; k < 5; k++)
+    for (size_t k = 0; k < 6; k++)
         fprintf(out, "%s %s %s", k > 0 ? "," : "", show_cell(answer, counts[k], text[k]),
                 counts[k]);
     fputs(json_is_true(json_object_get(answer, "dry_run")) ? ". Dry run: nothing was changed.\n"

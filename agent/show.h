@@ -18,6 +18,7 @@ void show_sites(const json_t *answer, FILE *out);
 void show_lines(const json_t *answer, FILE *out);
 void show_line(const json_t *answer, FILE *out);
 void show_confirmed(const json_t *answer, FILE *out);
+void show_places(const json_t *answer, FILE *out);
 void show_import(const json_t *answer, FILE *out);
 void show_charter(const json_t *answer, FILE *out);
 void show_find(const json_t *answer, FILE *out);

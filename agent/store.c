@@ -31,6 +31,12 @@ static const char schema_1[] =
     " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
     " valid_until_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"
+    /* never leaves the agent; the counts of a line with places follow from them */
+    "CREATE TABLE place("
+    " id INTEGER PRIMARY KEY, line INTEGER NOT NULL REFERENCES line ON DELETE CASCADE,"
+    " code TEXT NOT NULL, state INTEGER NOT NULL, reason TEXT NOT NULL, until_ms INTEGER NOT NULL,"
+    " note TEXT NOT NULL, changed_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " UNIQUE(line, code)) STRICT;"
     /* sharing */
     "CREATE TABLE policy(" OF_NETWORK " version INTEGER NOT NULL, json TEXT NOT NULL,"
     " applied_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, version)) STRICT;"

@@ -381,7 +381,7 @@ static const char *skip_phone(const char *s) {
     }
 }
 
-static bool holds_bsn(const char *text) {
+bool capacity_holds_bsn(const char *text) {
     const char *s = text;
     while (*s) {
         if (!isdigit((unsigned char)*s)) {
@@ -424,7 +424,7 @@ enum err capacity_check_text(const char *what, const char *text, size_t max_byte
                         "found bytes that are not plain UTF-8 text, expected letters, digits and "
                         "signs");
     }
-    if (holds_bsn(text)) {
+    if (capacity_holds_bsn(text)) {
         return error_at(e, ERR_DATA, what, 0, 0,
                         "found nine digits that can be a citizen service number (BSN), expected "
                         "nothing about a person in a text that leaves the organisation; remove "

@@ -45,5 +45,7 @@ enum freshness capacity_freshness(int64_t observed_ms, int64_t valid_until_ms, i
  * allowed) that pass the 11-test of a citizen service number. Never repeats the digits. ERR_DATA. */
 enum err capacity_check_text(const char *what, const char *text, size_t max_bytes, struct error *e)
     MUST_USE;
+/* The test behind it, for messages that would repeat what was found. */
+bool capacity_holds_bsn(const char *text);
 
 #endif

@@ -53,6 +53,10 @@ static int64_t offset_ms(const struct zone *z, int64_t any_ms) {
     return INT64_C(1000) * icaltimezone_get_utc_offset_of_utc_time(ical_of(z), &utc, &is_daylight);
 }
 
+int64_t zone_local_ms(const struct zone *z, int64_t ms) {
+    return within_bounds(ms) + offset_ms(z, ms);
+}
+
 char *zone_day(const struct zone *z, int64_t ms, char out[static TEXT_DAY_SIZE]) {
     int64_t year;
     int month;

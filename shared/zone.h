@@ -11,6 +11,8 @@ enum err zone_find(const char *name, const struct zone **ret, struct error *e) M
 /* The local calendar day of an instant, "2026-11-20"; of one outside the years 1970 to 9999 the
  * nearest day inside. Returns out. */
 char *zone_day(const struct zone *z, int64_t ms, char out[static TEXT_DAY_SIZE]);
+/* What the local clock shows at an instant, as ms since 1970 of that clock. */
+int64_t zone_local_ms(const struct zone *z, int64_t ms);
 /* The instant of local hour:minute on a day; in a gap of summer time the later side (02:30 becomes
  * 03:30), in the hour that comes twice the first time. */
 int64_t zone_instant(const struct zone *z, int year, int month, int day, int hour, int minute);

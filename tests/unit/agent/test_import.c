@@ -57,8 +57,7 @@ struct options {
 
 static enum err import(const char *text, const char *profile, struct options o, json_t **ret,
                        struct error *e) {
-    struct import_request r = {.text = bytes_str(text),
-                               .file = "in.csv",
+    struct import_request r = {.file = "in.csv",
                                .profile = bytes_str(profile),
                                .profile_file = "p.json",
                                .site = o.site,
@@ -70,7 +69,7 @@ static enum err import(const char *text, const char *profile, struct options o, 
         r.where_count++;
     }
     *e = (struct error){0};
-    return import_run(kit.agent, &r, o.now_ms ? o.now_ms : KIT_NOW, ret, e);
+    return import_run(kit.agent, &r, bytes_str(text), o.now_ms ? o.now_ms : KIT_NOW, ret, e);
 }
 
 static int64_t count_of(const json_t *report, const char *key) {
@@ -318,6 +317,122 @@ Test(import, dry_run_reports_and_changes_nothing) {
     free(after);
 }
 
+/* ---- dialects: one test for each trap -------------------------------------------------------- */
+
+#define DATE_FORM(form)                                                                            \
+    "{\"format\":1,\"service\":\"bed\",\"columns\":{\"free\":\"f\",\"next_free\":\"n\"},"          \
+    "\"date\":{\"column\":\"d\",\"format\":\"" form "\"}}"
+
+static void expect_observed(const char *cell, const char *profile, int64_t observed_ms) {
+    char text[128];
+    snprintf(text, sizeof text, "d;f;n\n%s;1;\n", cell);
+    run(text, profile, (struct options){0});
+    int64_t found = line_of("bed", "").capacity.observed_ms;
+    cr_assert_eq(found, observed_ms, "'%s' gave %lld", cell, (long long)found);
+}
+
+Test(import, dutch_days_in_all_their_forms) {
+    static const int64_t noon = KIT_NOW - 2 * KIT_HOUR;
+    expect_observed("03-09-2026", DATE_FORM("dd-mm-jjjj"), noon - 10 * KIT_DAY);
+    expect_observed("4-9-2026", DATE_FORM("d-m-yyyy"), noon - 9 * KIT_DAY);
+    expect_observed("05-09-2026", DATE_FORM("d-m-jjjj"), noon - 8 * KIT_DAY);
+    expect_observed("06/09/2026", DATE_FORM("dd/mm/yyyy"), noon - 7 * KIT_DAY);
+    expect_observed("7/9/2026", DATE_FORM("d/m/jjjj"), noon - 6 * KIT_DAY);
+    expect_observed("2026-09-08", DATE_FORM("iso"), noon - 5 * KIT_DAY);
+}
+
+Test(import, a_time_beside_the_day_is_local) {
+    static const int64_t noon = KIT_NOW - 2 * KIT_HOUR;
+    expect_observed("04-09-2026 14:05", DATE_FORM("dd-mm-jjjj"), noon - 9 * KIT_DAY + 125 * 60000);
+    expect_observed("5-9-2026 9:00:30", DATE_FORM("d-m-jjjj"),
+                    noon - 8 * KIT_DAY - 3 * KIT_HOUR + 30000);
+    expect_observed("2026-09-06T12:00", DATE_FORM("iso"), noon - 7 * KIT_DAY);
+    refuse("d;f;n\n04-09-2026 24:00;1;\n", DATE_FORM("dd-mm-jjjj"), (struct options){0}, ERR_DATA,
+           2, 1, "column 'd'");
+    refuse("d;f;n\n04-09-2026 14.05;1;\n", DATE_FORM("dd-mm-jjjj"), (struct options){0}, ERR_DATA,
+           2, 1, "column 'd'");
+}
+
+Test(import, a_day_in_another_form_than_the_profile_says_is_refused) {
+    static const struct {
+        const char *cell, *profile;
+    } cases[] = {
+        {"3-9-2026", DATE_FORM("dd-mm-jjjj")}, {"03/09/2026", DATE_FORM("dd-mm-jjjj")},
+        {"03-09-26", DATE_FORM("dd-mm-jjjj")}, {"2026-09-03", DATE_FORM("dd/mm/jjjj")},
+        {"03-09-2026", DATE_FORM("iso")},      {"09/13/2026", DATE_FORM("dd/mm/jjjj")},
+        {"29-02-2026", DATE_FORM("d-m-jjjj")}, {"3-9-2026x", DATE_FORM("d-m-jjjj")},
+        {"2026-09-03", DATE_FORM("rfc3339")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "d;f;n\n%s;1;\n", cases[i].cell);
+        refuse(text, cases[i].profile, (struct options){0}, ERR_DATA, 2, 1, cases[i].cell);
+    }
+}
+
+Test(import, other_dates_in_the_row_have_the_same_form) {
+    run("d;f;n\n04-09-2026;1;05-10-2026\n", DATE_FORM("dd-mm-jjjj"), (struct options){0});
+    cr_assert_eq(line_of("bed", "").capacity.next_free_ms, KIT_NOW - 2 * KIT_HOUR + 22 * KIT_DAY);
+    run("d;f;n\n05-09-2026;1;2026-10-06\n", DATE_FORM("dd-mm-jjjj"), (struct options){0});
+    cr_assert_eq(line_of("bed", "").capacity.next_free_ms, KIT_NOW - 2 * KIT_HOUR + 23 * KIT_DAY);
+}
+
+#define NUMBERS(more) "{\"format\":1,\"service\":\"care\",\"columns\":{\"free\":\"f\"}" more "}"
+
+Test(import, one_point_two_three_four_is_refused_unless_the_profile_says) {
+    refuse("f;x\n1.234;\n", NUMBERS(""), (struct options){0}, ERR_DATA, 2, 1, "1234 when '.'");
+    refuse("f,x\n\"1,234\",\n", NUMBERS(""), (struct options){0}, ERR_DATA, 2, 1, "\"decimal\"");
+    cr_assert_eq(run("f;x\n1.234;\n", NUMBERS(",\"decimal\":\",\""), (struct options){0}), 1000);
+    cr_assert_eq(line_of("care", "").capacity.free.value, 12340);
+    refuse("f;x\n1.234;\n", NUMBERS(",\"decimal\":\".\""), (struct options){0}, ERR_DATA, 2, 1,
+           "1 digit after");
+}
+
+Test(import, quoted_thousands_and_decimal_marks) {
+    cr_assert_eq(run("f,x\n\"1,234.5\",\n", NUMBERS(""), (struct options){0}), 1000);
+    cr_assert_eq(line_of("care", "").capacity.free.value, 12345);
+    cr_assert_eq(run("f,x\n\"12,5\",\n", NUMBERS(""), (struct options){0}), 100);
+    cr_assert_eq(line_of("care", "").capacity.free.value, 125);
+    cr_assert_eq(run("f;x\n-2.012,50;\n", NUMBERS(""), (struct options){0}), 100);
+    cr_assert_eq(line_of("care", "").capacity.free.value, -20125);
+}
+
+Test(import, windows_1252_unless_the_profile_forbids) {
+    static const char detect[] = "{\"format\":1,\"service\":\"bed\",\"ward\":{\"column\":\"w\"},"
+                                 "\"columns\":{\"free\":\"f\"}}";
+    static const char utf8[] = "{\"format\":1,\"service\":\"bed\",\"ward\":{\"column\":\"w\"},"
+                               "\"columns\":{\"free\":\"f\"},\"encoding\":\"utf-8\"}";
+    refuse("w;f\nZo\xEB;1\n", utf8, (struct options){0}, ERR_DATA, 2, 3, "windows-1252");
+    cr_assert_eq(run("w;f\nZo\xEB;1\n", detect, (struct options){0}), 1000);
+    cr_assert_eq(line_of("bed", "Zo\xC3\xAB").capacity.free.value, 1);
+}
+
+/* What a spreadsheet leaves of cleared rows. */
+Test(import, rows_of_delimiters_only_say_nothing) {
+    cr_assert_eq(run("s;w;f;st;sec\nbed;A;1;;\n;;;;\n ; ;;;\n", wards, (struct options){0}), 1000);
+}
+
+/* ---- which row counts ------------------------------------------------------------------------ */
+
+/* Two rows of an older date are nobody's concern, wherever they stand. */
+Test(import, the_order_of_rows_does_not_matter) {
+    static const char *const orders[] = {"1122", "1212", "2211", "1221", "21", "12", "112", "211"};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        char text[512] = "datum,gruppe,belegt,frei\n";
+        bool twice = strchr(strchr(orders[i], '2') + 1, '2') != NULL;
+        for (const char *s = orders[i]; *s; s++) {
+            size_t len = strlen(text);
+            snprintf(text + len, sizeof text - len, "2026-09-1%c,E,20,%c\n", *s, *s);
+        }
+        if (twice)
+            refuse(text, dated, (struct options){.dry_run = true}, ERR_DATA,
+                   2 + (int)(strrchr(orders[i], '2') - orders[i]), 0, "same date");
+        else
+            cr_assert_eq(run(text, dated, (struct options){.dry_run = true}), 1000, "%s",
+                         orders[i]);
+    }
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 /* The first row alone would do: nothing of it may be stored. */
@@ -456,5 +571,33 @@ Test(examples, published_daily_figures, .fini = teardown) {
     struct capacity c = line_of("bed", "").capacity;
     cr_assert_eq(c.occupied.value, 210);
     cr_assert_not(c.free.known);
+    free(profile);
+}
+
+Test(examples, hours_from_a_dutch_spreadsheet, .fini = teardown) {
+    static const char text[] = "sep=;\r\nwijkteam;uren vrij;uren gevraagd;weer ruimte;peildatum\r\n"
+                               "Caf\xE9 Noord;1.012,5;12;01-10-2026;12-09-2026\r\n;;;;\r\n";
+    char *example = whole_file("docs/examples/charter-home-nursing.json");
+    char *profile = whole_file("docs/examples/profile-dutch-excel.json");
+    kit_joined(&kit, example);
+    cr_assert_eq(run(text, profile, (struct options){0}), 1000);
+    struct line line = line_of("nursing", "Caf\xC3\xA9 Noord");
+    cr_assert_eq(line.capacity.free.value, 10125);
+    cr_assert_eq(line.capacity.next_free_ms, KIT_NOW - 2 * KIT_HOUR + 18 * KIT_DAY);
+    free(example);
+    free(profile);
+}
+
+Test(examples, places_of_a_psychiatric_hospital, .fini = teardown) {
+    static const char text[] = "afdeling;kamer;stand;reden;tot\r\nDe Eik;1;bezet;;\r\n"
+                               "De Eik;2;dicht;verf;2026-09-20\r\nDe Eik;3;vrij;;\r\n";
+    char *example = whole_file("docs/examples/charter-secured-psychiatry.json");
+    char *profile = whole_file("docs/examples/profile-places.json");
+    kit_joined(&kit, example);
+    cr_assert_eq(run(text, profile, (struct options){0}), 3000);
+    struct line oak = line_of("secured-bed", "De Eik");
+    cr_assert_eq(capacity_available(&oak.capacity).value, 1);
+    cr_assert_eq(oak.capacity.total.value, 3);
+    free(example);
     free(profile);
 }

@@ -60,6 +60,38 @@ Test(profile, everything) {
     profile_free(p);
 }
 
+Test(profile, dialect) {
+    struct profile *p =
+        parse("{" BASE ",\"delimiter\":\"\\t\",\"encoding\":\"windows-1252\","
+              "\"decimal\":\",\",\"date\":{\"column\":\"d\",\"format\":\"d/m/jjjj\"}}");
+    cr_assert_eq(p->delimiter, '\t');
+    cr_assert_eq(p->encoding, SHEET_WINDOWS_1252);
+    cr_assert_eq(p->decimal, ',');
+    cr_assert_eq(p->date_format, PROFILE_DATE_DMY_SLASHES);
+    cr_assert_null(p->place_column);
+    profile_free(p);
+    refuse("{" BASE ",\"encoding\":\"latin1\"}", "encoding: found 'latin1'");
+    refuse("{" BASE ",\"decimal\":\";\"}", "decimal: found ';'");
+}
+
+#define PLACES                                                                                     \
+    "\"format\":1,\"service\":\"bed\",\"place\":{\"column\":\"k\"},\"columns\":{\"state\":\"st\""
+
+Test(profile, of_places) {
+    struct profile *p = parse("{" PLACES ",\"note\":\"n\"},\"states\":{\"vrij\":\"free\"},"
+                              "\"complete\":true}");
+    cr_assert_str_eq(p->place_column, "k");
+    cr_assert_eq(p->place_count, 2);
+    cr_assert_eq(p->figure_count, 0);
+    cr_assert(p->complete);
+    profile_free(p);
+    refuse("{" PLACES ",\"free\":\"f\"}}", "columns: found unknown key 'free'");
+    refuse("{" PLACES "},\"states\":{\"vrij\":\"leeg\"}}", "states.vrij: found 'leeg'");
+    refuse("{" PLACES "},\"attributes\":{}}", "attributes");
+    refuse("{" BASE ",\"place\":\"K1\"}", "place");
+    refuse("{" BASE ",\"complete\":true}", "complete: found this without \"place\"");
+}
+
 Test(profile, an_empty_list_of_unknowns_means_none) {
     struct profile *p = parse("{" BASE ",\"unknown\":[]}");
     cr_assert_eq(p->unknown_count, 0);

@@ -1,7 +1,8 @@
 /* The local API's routes for own records: forms of bodies, answers and faults. */
-#include "import.h"
+#include "import_session.h"
 #include "unit/agent/agent_kit.h"
 
+static int64_t later_ms; /* each test is a process of its own */
 static struct kit kit;
 
 static void setup(void) {
@@ -23,7 +24,7 @@ static json_t *call(enum api_method method, const char *path, const char *query,
                             .query = query ? json_loads(query, 0, NULL) : NULL,
                             .body = body ? json_loads(body, JSON_DECODE_ANY, NULL) : NULL,
                             .actor = "uid:1000",
-                            .now_ms = KIT_NOW};
+                            .now_ms = KIT_NOW + later_ms};
     cr_assert(!body || r.body, "%s", body);
     *ret = api_dispatch(routes, count, kit.agent, &r, &answer);
     json_decref(r.query);
@@ -134,6 +135,77 @@ Test(routes, import) {
            "p.json");
     refuse(API_POST, "/v1/import", "{\"text\":\"f\\n1\\n\",\"profile\":\"{}\",\"where\":\"a=b\"}",
            ERR_DATA, "where");
+}
+
+/* ---- imports in pieces ---- */
+
+#define BEGIN                                                                                      \
+    "{\"file\":\"in.csv\",\"profile\":\"{\\\"format\\\":1,\\\"service\\\":\\\"bed\\\","            \
+    "\\\"columns\\\":{\\\"free\\\":\\\"f\\\"}}\"}"
+
+static void begin(char path[static 64]) {
+    json_t *answer = ok(API_POST, "/v1/imports", BEGIN);
+    snprintf(path, 64, "/v1/imports/%s", text_of(answer, "id"));
+    cr_assert_eq(json_integer_value(json_object_get(answer, "piece_max")), IMPORT_PIECE_MAX);
+    json_decref(answer);
+}
+
+Test(routes, import_in_pieces) {
+    char path[64], commit[80];
+    begin(path);
+    snprintf(commit, sizeof commit, "%s/commit", path);
+    /* "f\n4" and "2\n" */
+    json_t *answer = ok(API_PUT, path, "{\"offset\":0,\"data\":\"Zgo0\"}");
+    cr_assert_eq(json_integer_value(json_object_get(answer, "offset")), 3);
+    json_decref(answer);
+    refuse(API_PUT, path, "{\"offset\":0,\"data\":\"Zgo0\"}", ERR_CONFLICT, "offset");
+    refuse(API_PUT, path, "{\"offset\":3,\"data\":\"?\"}", ERR_DATA, "data");
+    answer = ok(API_PUT, path, "{\"offset\":3,\"data\":\"Mgo=\"}");
+    cr_assert_eq(json_integer_value(json_object_get(answer, "rows_read")), 1);
+    json_decref(answer);
+    answer = ok(API_POST, commit, NULL);
+    cr_assert_eq(json_integer_value(json_object_get(answer, "new")), 1);
+    json_decref(answer);
+    refuse(API_POST, commit, NULL, ERR_NOT_FOUND, "");
+}
+
+Test(routes, a_faulty_piece_ends_the_import) {
+    char path[64];
+    begin(path);
+    /* "f\nx\n" */
+    refuse(API_PUT, path, "{\"offset\":0,\"data\":\"Zgp4Cg==\"}", ERR_DATA, "in.csv");
+    refuse(API_PUT, path, "{\"offset\":5,\"data\":\"Mgo=\"}", ERR_NOT_FOUND, "");
+}
+
+Test(routes, imports_under_way_are_bounded_and_can_be_given_up) {
+    char paths[IMPORT_SESSIONS_MAX][64];
+    for (int i = 0; i < IMPORT_SESSIONS_MAX; i++)
+        begin(paths[i]);
+    refuse(API_POST, "/v1/imports", BEGIN, ERR_BUSY, "");
+    json_decref(ok(API_DELETE, paths[1], NULL));
+    begin(paths[1]);
+    later_ms = IMPORT_SESSION_STALE_MS - 1;
+    json_decref(ok(API_PUT, paths[0], "{\"offset\":0,\"data\":\"Zgo0\"}"));
+    refuse(API_POST, "/v1/imports", BEGIN, ERR_BUSY, "");
+    later_ms++; /* the others' clients were interrupted */
+    begin(paths[2]);
+    json_decref(ok(API_PUT, paths[0], "{\"offset\":3,\"data\":\"Cg==\"}"));
+    refuse(API_PUT, paths[3], "{\"offset\":0,\"data\":\"\"}", ERR_NOT_FOUND, "");
+    refuse(API_PUT, "/v1/imports/00", "{\"offset\":0,\"data\":\"\"}", ERR_NOT_FOUND, "");
+}
+
+Test(routes, places_and_export) {
+    json_decref(ok(API_POST, "/v1/places",
+                   "{\"service\":\"bed\",\"code\":\"1\",\"set\":{\"state\":\"held\"}}"));
+    json_t *list = ok(API_GET, "/v1/places", NULL);
+    cr_assert_str_eq(text_of(json_array_get(list, 0), "state"), "held");
+    json_decref(list);
+    refuse(API_POST, "/v1/places", "{\"service\":\"bed\"}", ERR_DATA, "code");
+    json_t *table = ok(API_GET, "/v1/export", NULL);
+    cr_assert_not_null(strstr(text_of(table, "text"), "bed;;0;1;0;;1;0;"), "%s",
+                       text_of(table, "text"));
+    json_decref(table);
+    json_decref(ok(API_DELETE, "/v1/places", "{\"service\":\"bed\",\"code\":\"1\"}"));
 }
 
 Test(routes, charter) {

@@ -1,0 +1,276 @@
+/* Owns writing rows as CSV (see export.h). Must not know where rows come from. */
+#include "export.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 64
+#define ATTRIBUTES_MAX 512 /* different names over all services */
+
+enum cell { CELL_TEXT, CELL_NUMBER, CELL_TIME, CELL_LOW, CELL_HIGH, CELL_LAST };
+struct column {
+    const char *name, *key;
+    enum cell cell;
+};
+
+static const struct column line_columns[] = {
+    {"site", "site", CELL_TEXT},
+    {"service", "service", CELL_TEXT},
+    {"ward", "ward", CELL_TEXT},
+    {"available", "available", CELL_NUMBER},
+    {"total", "total", CELL_NUMBER},
+    {"occupied", "occupied", CELL_NUMBER},
+    {"free", "free", CELL_NUMBER},
+    {"held", "held", CELL_NUMBER},
+    {"blocked", "blocked", CELL_NUMBER},
+    {"blocked_reason", "blocked_reason", CELL_TEXT},
+    {"blocked_until", "blocked_until", CELL_TIME},
+    {"need", "need", CELL_NUMBER},
+    {"status", "status", CELL_TEXT},
+    {"next_free", "next_free", CELL_TIME},
+    {"note", "note", CELL_TEXT},
+    {"observed_at", "observed_at", CELL_TIME},
+    {"valid_until", "valid_until", CELL_TIME},
+    {"freshness", "freshness", CELL_TEXT},
+    {"entered_at", "entered_at", CELL_TIME},
+    {"actor", "actor", CELL_TEXT},
+    {0},
+};
+static const struct column picture_columns[] = {
+    {"member", "member", CELL_TEXT},
+    {"site", "site", CELL_TEXT},
+    {"service", "service", CELL_TEXT},
+    {"ward", "ward", CELL_TEXT},
+    {"precision", "precision", CELL_TEXT},
+    {"available", "available", CELL_NUMBER},
+    {"band_low", "band", CELL_LOW},
+    {"band_high", "band", CELL_HIGH},
+    {"light", "light", CELL_TEXT},
+    {"status", "status", CELL_TEXT},
+    {"total", "total", CELL_NUMBER},
+    {"occupied", "occupied", CELL_NUMBER},
+    {"held", "held", CELL_NUMBER},
+    {"blocked", "blocked", CELL_NUMBER},
+    {"need", "need", CELL_NUMBER},
+    {"last_available", "last", CELL_LAST},
+    {"phone", "phone", CELL_TEXT},
+    {"region", "region", CELL_TEXT},
+    {"observed_at", "observed_at", CELL_TIME},
+    {"valid_until", "valid_until", CELL_TIME},
+    {"age_s", "age_s", CELL_NUMBER},
+    {"freshness", "freshness", CELL_TEXT},
+    {"verified", "verified", CELL_TEXT},
+    {"hours", "hours", CELL_TEXT},
+    {"note", "note", CELL_TEXT},
+    {0},
+};
+
+enum err export_format_parse(const char *text, enum export_format *ret, struct error *e) {
+    if (strcmp(text, "excel-nl") != 0 && strcmp(text, "rfc4180") != 0)
+        return error_at(e, ERR_DATA, "format", 0, 0, "found '%.40s', expected excel-nl or rfc4180",
+                        text);
+    *ret = strcmp(text, "excel-nl") == 0 ? EXPORT_EXCEL_NL : EXPORT_RFC4180;
+    return ERR_OK;
+}
+
+enum err export_kind_parse(const char *text, enum export_kind *ret, struct error *e) {
+    if (strcmp(text, "lines") != 0 && strcmp(text, "picture") != 0)
+        return error_at(e, ERR_DATA, "what", 0, 0,
+                        "found '%.40s', expected lines (own figures) or picture (partners')", text);
+    *ret = strcmp(text, "lines") == 0 ? EXPORT_LINES : EXPORT_PICTURE;
+    return ERR_OK;
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+struct writing {
+    struct buf *out;
+    char delimiter, decimal;
+    bool local; /* times in the zone */
+    const struct zone *zone;
+};
+
+/* A spreadsheet runs what begins like this, quotes or not. */
+static bool looks_like_formula(const char *text) {
+    return text[0] != '\0' && strchr("=+-@\t\r\n", text[0]);
+}
+
+void export_text(struct buf *out, char delimiter, const char *text) {
+    const char special[] = {'"', '\r', '\n', '\t', delimiter, '\0'};
+    bool formula = looks_like_formula(text);
+    size_t len = strlen(text);
+    bool edges = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
+    if (!edges && !strpbrk(text, special)) {
+        buf_printf(out, "%s%s", formula ? "'" : "", text);
+        return;
+    }
+    buf_append_str(out, formula ? "\"'" : "\"");
+    for (const char *s = text; *s; s++) {
+        if (*s == '"')
+            buf_append_u8(out, '"');
+        buf_append_u8(out, (uint8_t)*s);
+    }
+    buf_append_str(out, "\"");
+}
+
+static void put_text(struct writing *w, const json_t *value) {
+    if (json_is_boolean(value))
+        export_text(w->out, w->delimiter, json_is_true(value) ? "yes" : "no");
+    else if (json_is_string(value))
+        export_text(w->out, w->delimiter, json_string_value(value));
+}
+
+/* Integers, or texts such as "-12.5" where a service has decimals; what is neither stays a text. */
+static void put_number(struct writing *w, const json_t *value) {
+    const char *text = json_string_value(value);
+    if (json_is_integer(value)) {
+        buf_printf(w->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return;
+    }
+    if (!text)
+        return;
+    if (text[strspn(text, "-0123456789.")] != '\0') {
+        export_text(w->out, w->delimiter, text);
+        return;
+    }
+    for (; *text; text++)
+        buf_append_u8(w->out, (uint8_t)(*text == '.' ? w->decimal : *text));
+}
+
+static void put_time(struct writing *w, const json_t *value) {
+    int64_t ms = 0, year = 0;
+    int month = 0, day = 0;
+    const char *text = json_string_value(value);
+    if (!text)
+        return;
+    if (!w->local || text_parse_time(text, &ms, NULL) != ERR_OK) {
+        export_text(w->out, w->delimiter, text);
+        return;
+    }
+    int64_t local = zone_local_ms(w->zone, ms);
+    int seconds = (int)(local % 86400000 / 1000);
+    text_civil_from_days(local / 86400000, &year, &month, &day);
+    buf_printf(w->out, "%02d-%02d-%04" PRId64 " %02d:%02d:%02d", day, month, year, seconds / 3600,
+               seconds / 60 % 60, seconds % 60);
+}
+
+static void put_cell(struct writing *w, const struct column *column, const json_t *row) {
+    const json_t *value = json_object_get(row, column->key);
+    switch (column->cell) {
+    case CELL_TEXT:
+        put_text(w, value);
+        break;
+    case CELL_NUMBER:
+        put_number(w, value);
+        break;
+    case CELL_TIME:
+        put_time(w, value);
+        break;
+    case CELL_LOW:
+        put_number(w, json_array_get(value, 0));
+        break;
+    case CELL_HIGH:
+        put_number(w, json_array_get(value, 1));
+        break;
+    case CELL_LAST:
+        put_number(w, json_object_get(value, "available"));
+        break;
+    }
+}
+
+/* ---- attributes: a column for each name that any row has ------------------------------------- */
+
+struct names {
+    const char *list[ATTRIBUTES_MAX];
+    size_t count;
+};
+
+static int by_text(const void *x, const void *y) {
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static enum err gather_names(const json_t *rows, struct names *ret, struct error *e) {
+    json_t *seen = json_object(), *row, *value;
+    const char *name;
+    size_t i;
+    if (!seen)
+        return error_set(e, ERR_NO_MEMORY, "no memory for the export");
+    enum err code = ERR_OK;
+    json_array_foreach(rows, i, row) {
+        json_object_foreach(json_object_get(row, "attributes"), name, value) {
+            if (code != ERR_OK || json_object_get(seen, name))
+                continue;
+            json_object_set_new(seen, name, json_true());
+            if (ret->count == ATTRIBUTES_MAX)
+                code = error_set(e, ERR_TOO_LARGE,
+                                 "found more than %d different attributes: export one service",
+                                 ATTRIBUTES_MAX);
+            else
+                ret->list[ret->count++] = name; /* borrowed from the rows */
+        }
+    }
+    json_decref(seen);
+    qsort(ret->list, ret->count, sizeof ret->list[0], by_text);
+    return code;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static void put_delimiter(struct writing *w, size_t column) {
+    if (column > 0)
+        buf_append_u8(w->out, (uint8_t)w->delimiter);
+}
+
+static void put_header(struct writing *w, const struct column *columns, const struct names *names) {
+    size_t n = 0;
+    for (; columns[n].name; n++) {
+        put_delimiter(w, n);
+        buf_append_str(w->out, columns[n].name);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        char name[128];
+        put_delimiter(w, n + i);
+        snprintf(name, sizeof name, "attribute.%.100s", names->list[i]);
+        export_text(w->out, w->delimiter, name);
+    }
+    buf_append_str(w->out, "\r\n");
+}
+
+static void put_row(struct writing *w, const struct column *columns, const struct names *names,
+                    const json_t *row) {
+    const json_t *attributes = json_object_get(row, "attributes");
+    size_t n = 0;
+    for (; columns[n].name; n++) {
+        put_delimiter(w, n);
+        put_cell(w, &columns[n], row);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        put_delimiter(w, n + i);
+        put_text(w, json_object_get(attributes, names->list[i]));
+    }
+    buf_append_str(w->out, "\r\n");
+}
+
+enum err export_csv(enum export_kind kind, enum export_format format, const struct zone *zone,
+                    const json_t *rows, struct buf *out, struct error *e) {
+    bool excel = format == EXPORT_EXCEL_NL;
+    const struct column *columns = kind == EXPORT_LINES ? line_columns : picture_columns;
+    struct writing w = {.out = out,
+                        .delimiter = excel ? ';' : ',',
+                        .decimal = excel ? ',' : '.',
+                        .local = excel && zone,
+                        .zone = zone};
+    struct names names = {.count = 0};
+    size_t i;
+    json_t *row;
+    enum err code = gather_names(rows, &names, e);
+    if (code != ERR_OK)
+        return code;
+    if (excel)
+        buf_append_str(out, "\xEF\xBB\xBF");
+    put_header(&w, columns, &names);
+    json_array_foreach(rows, i, row) put_row(&w, columns, &names, row);
+    return buf_failed(out, e);
+}
