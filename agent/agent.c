@@ -12,7 +12,7 @@
 #include "outbox.h"
 #include "store.h"
 
-/* ---- accessors ------------------------------------------------------------------------------- */
+/* ---- accessors ---- */
 
 struct db *agent_db(struct agent *a) {
     return a->db;
@@ -103,7 +103,7 @@ struct import_sessions **agent_import_sessions(struct agent *a) {
     return &a->import_sessions;
 }
 
-/* ---- the connection -------------------------------------------------------------------------- */
+/* ---- the connection ---- */
 
 void agent_note_connection(struct agent *a, bool connected, enum err why, const char *detail,
                            int64_t now_ms) {
@@ -172,7 +172,7 @@ enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, s
     return code;
 }
 
-/* ---- effects --------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 /* A refusal by the signed word of the hub that stands until the hub says otherwise. */
 static bool refusal_alarms(enum err code) {

@@ -24,22 +24,23 @@ enum err agent_open(const char *dir, const char *vfs, const struct entropy *entr
 void agent_close(struct agent *a);
 
 /* ---- shared by the modules of agent_core; borrowed, valid while open ---- */
-struct db *agent_db(struct agent *a);                       /* statements: store.h */
+struct db *agent_db(struct agent *a); /* statements: store.h */
 const char *agent_dir(const struct agent *a);
 const struct agent_settings *agent_settings(const struct agent *a);
 const struct entropy *agent_entropy(const struct agent *a);
-const struct sign_pair *agent_keys(const struct agent *a);  /* Ed25519 */
-const struct box_pair *agent_box(const struct agent *a);    /* X25519 */
-struct directory *agent_directory(struct agent *a);         /* NULL until a join began */
+const struct sign_pair *agent_keys(const struct agent *a); /* Ed25519 */
+const struct box_pair *agent_box(const struct agent *a);   /* X25519 */
+struct directory *agent_directory(struct agent *a);        /* NULL until a join began */
 /* Charter in force; NULL until the hub's feed was received. */
 const struct charter *agent_charter(const struct agent *a);
-/* The charter's zone; ERR_NOT_JOINED before there is a charter, ERR_DATA when this system lacks it. */
+/* The charter's zone; ERR_NOT_JOINED before there is a charter, ERR_DATA when this system lacks it.
+ */
 enum err agent_zone(const struct agent *a, const struct zone **ret, struct error *e) MUST_USE;
 const struct public_key *agent_member(const struct agent *a); /* NULL until a join began */
-int64_t agent_network(const struct agent *a);               /* network.id; 0 until a join began */
+int64_t agent_network(const struct agent *a);                 /* network.id; 0 until a join began */
 /* A partner's picture or an entry is stored with its network: ERR_NOT_JOINED with what to do. */
 enum err agent_need_joined(const struct agent *a, struct error *e) MUST_USE;
-const struct policy *agent_policy(const struct agent *a);   /* NULL: none applied yet */
+const struct policy *agent_policy(const struct agent *a); /* NULL: none applied yet */
 uint32_t agent_policy_version(const struct agent *a);
 void agent_take_policy(struct agent *a, struct policy *take_policy, uint32_t version);
 /* Rebuilds the directory in memory from the stored hub feed (after a rollback). */
@@ -64,24 +65,27 @@ const char *agent_hub_address(const struct agent *a); /* "ws://host:port" */
 
 /* ---- the shell's side: one connection at a time ---- */
 /* What a new session needs. Borrowed from the agent until the next call. ERR_NOT_JOINED. */
-enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, struct error *e) MUST_USE;
+enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, struct error *e)
+    MUST_USE;
 /* Carries out one store effect (WELCOMED, TAKE, REACHED, ACKED, REJECTED, REFUSED) inside the
  * caller's db_begin/db_commit; the code for agent_session_done. Rule violations are counted and
- * returned, and change nothing. Fatal: ERR_DISK_FULL, ERR_STORE, ERR_NO_MEMORY: roll back the batch,
- * agent_reload, drop the session. */
+ * returned, and change nothing. Fatal: ERR_DISK_FULL, ERR_STORE, ERR_NO_MEMORY: roll back the
+ * batch, agent_reload, drop the session. */
 enum err agent_perform(struct agent *a, const struct agent_effect *effect, int64_t now_ms,
                        struct error *e) MUST_USE;
 /* outbox.h's outbox_next for the NEXT effect stands beside it. */
 struct agent_connection {
     bool connected;
-    enum err why;                  /* the last disconnection's; ERR_OK: never or orderly */
+    enum err why; /* the last disconnection's; ERR_OK: never or orderly */
     char detail[ERROR_DETAIL_MAX];
-    int64_t since_ms;              /* 0: not tried since the start */
+    int64_t since_ms; /* 0: not tried since the start */
 };
-void agent_note_connection(struct agent *a, bool connected, enum err why, const char *detail, int64_t now_ms);
+void agent_note_connection(struct agent *a, bool connected, enum err why, const char *detail,
+                           int64_t now_ms);
 const struct agent_connection *agent_connection(const struct agent *a);
 
-/* Names of events for GET /v1/events since the last call ("picture", "lines", "status"), as bits. */
+/* Names of events for GET /v1/events since the last call ("picture", "lines", "status"), as bits.
+ */
 #define AGENT_EVENT_PICTURE 1u
 #define AGENT_EVENT_LINES 2u
 #define AGENT_EVENT_STATUS 4u

@@ -153,7 +153,7 @@ enum err agent_reload(struct agent *a, struct error *e) {
     return ERR_OK;
 }
 
-/* ---- open and close -------------------------------------------------------------------------- */
+/* ---- open and close ---- */
 
 static enum err check_dir(const char *dir, struct error *e) {
     if (files_exist(dir, AGENT_UNFINISHED))

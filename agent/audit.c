@@ -11,8 +11,7 @@ static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the journal");
 }
 
-/* ---- the question
- * ------------------------------------------------------------------------------------------ */
+/* ---- the question ---- */
 
 struct asked {
     bool has_member;
@@ -82,9 +81,7 @@ static enum err read_query(struct agent *a, const struct audit_query *query, str
     return code;
 }
 
-/* ---- a row
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- a row ---- */
 
 static json_t *member_json(struct agent *a, const struct public_key *key) {
     char hex[2 * KEY_LEN + 1];
@@ -172,9 +169,7 @@ static enum err row_json(struct agent *a, struct db_query *q, json_t **ret, size
     return ERR_OK;
 }
 
-/* ---- a page
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- a page ---- */
 
 static struct db_query list_query(struct agent *a, const struct asked *asked) {
     struct db_query q =

@@ -16,8 +16,7 @@ static enum err run(struct db_query *q, struct error *e) {
     return db_finish(q, e);
 }
 
-/* ---- what the policy says of it, as text
- * -------------------------------------------------------------- */
+/* ---- what the policy says of it, as text ---- */
 
 static void precision_now(const struct precision *p, char out[static CIRCLE_PRECISION_MAX]) {
     char name[32];
@@ -54,8 +53,7 @@ static bool narrowed(const char *before, const struct policy_audience *now) {
     return false;
 }
 
-/* ---- the row
- * ------------------------------------------------------------------------------------------ */
+/* ---- the row ---- */
 
 static enum err take_row(struct circle *c, struct db_query *q, struct error *e) {
     struct bytes id = db_column_blob(q, 0), key = db_column_blob(q, 1),
@@ -118,8 +116,7 @@ static enum err load_granted(struct agent *a, struct circle *c, bool *ret_left, 
     return code;
 }
 
-/* ---- what is due
- * --------------------------------------------------------------------------------------- */
+/* ---- what is due ---- */
 
 enum err circle_compose(struct agent *a, const struct policy_audience *audience,
                         const struct records *records, struct snapshot **ret, struct error *e) {
@@ -233,8 +230,7 @@ bool circle_due(const struct circle *c) {
     return c->state_due || c->grants_due > 0;
 }
 
-/* ---- changing it
- * --------------------------------------------------------------------------------------- */
+/* ---- changing it ---- */
 
 struct audience_ctx circle_ctx(struct agent *a, const struct circle *c) {
     struct audience_ctx ctx = {.network = *directory_network(agent_directory(a)),
@@ -307,8 +303,7 @@ enum err circle_store(struct agent *a, const struct circle *c, int64_t now_ms, s
     return code;
 }
 
-/* ---- audiences that are gone
- * ------------------------------------------------------------------------- */
+/* ---- audiences that are gone ---- */
 
 static bool named(const struct policy *policy, const char *name) {
     for (size_t i = 0; policy && i < policy->audience_count; i++)

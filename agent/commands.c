@@ -13,7 +13,7 @@
 #include "random.h"
 #include "show.h"
 
-/* ---- init ------------------------------------------------------------------------------------ */
+/* ---- init ---- */
 
 enum err passphrase_read(const char *path, struct buf *out, struct error *e) {
     size_t before = out->len;
@@ -74,7 +74,7 @@ static enum err run_init(const struct args *a, struct error *e) {
     return code != ERR_OK ? code : report_made(a, e);
 }
 
-/* ---- sites ----------------------------------------------------------------------------------- */
+/* ---- sites ---- */
 
 static json_t *site_body(const struct args *a) {
     static const char *const keys[] = {"name", "region", "phone", "hours", "reports", "note"};
@@ -110,7 +110,7 @@ static enum err run_site_list(const struct args *a, struct error *e) {
     return local_run(a, &call, show_sites, e);
 }
 
-/* ---- figures --------------------------------------------------------------------------------- */
+/* ---- figures ---- */
 
 enum err commands_read_pairs(const struct args *a, int first, json_t *set, struct error *e) {
     for (int i = first; i < args_count(a); i++) {
@@ -137,8 +137,9 @@ static enum err run_set(const struct args *a, struct error *e) {
     json_t *body = json_object(), *set = json_object();
     enum err code = commands_read_pairs(a, 1, set, e);
     if (code == ERR_OK && json_object_size(set) == 0 && !args_flag(a, "keep"))
-        code = error_set(e, ERR_USAGE, "found no key=value, which would make every figure unknown; "
-                                       "name at least one, such as free=3 or status=full");
+        code = error_set(e, ERR_USAGE,
+                         "found no key=value, which would make every figure unknown; "
+                         "name at least one, such as free=3 or status=full");
     json_object_set_new(body, "set", set);
     json_object_set_new(body, "service", json_string(args_at(a, 0)));
     json_object_set_new(body, "keep", json_boolean(args_flag(a, "keep")));
@@ -181,7 +182,7 @@ static enum err run_charter(const struct args *a, struct error *e) {
     return local_run(a, &call, show_charter, e);
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define CARD_OPTIONS                                                                               \
     {"region", "R", false, "region code of the charter's area"},                                   \

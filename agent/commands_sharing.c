@@ -10,7 +10,7 @@
 
 #define NAME_PATH_MAX API_PATH_MAX
 
-/* ---- policy ---------------------------------------------------------------------------------- */
+/* ---- policy ---- */
 
 static enum err run_policy_show(const struct args *a, struct error *e) {
     struct local_call call = {.method = API_GET, .path = "/v1/policy"};
@@ -61,7 +61,7 @@ static enum err run_policy_check(const struct args *a, struct error *e) {
     return local_run(a, &call, show_findings, e);
 }
 
-/* ---- partners -------------------------------------------------------------------------------- */
+/* ---- partners ---- */
 
 static enum err run_partner_list(const struct args *a, struct error *e) {
     struct local_call call = {.method = API_GET, .path = "/v1/partners"};
@@ -100,7 +100,7 @@ static enum err run_partner_forget(const struct args *a, struct error *e) {
     return local_run(a, &call, show_partner, e);
 }
 
-/* ---- withdraw -------------------------------------------------------------------------------- */
+/* ---- withdraw ---- */
 
 static enum err run_withdraw(const struct args *a, struct error *e) {
     json_t *body = json_pack("{s:b, s:b}", "undo", (int)args_flag(a, "undo"), "dry_run",
@@ -110,7 +110,7 @@ static enum err run_withdraw(const struct args *a, struct error *e) {
     return local_run(a, &call, show_withdraw, e);
 }
 
-/* ---- audit ----------------------------------------------------------------------------------- */
+/* ---- audit ---- */
 
 /* Page after page, until there is none. */
 static enum err collect_audit(struct client *client, json_t *query, json_t *rows, struct error *e) {
@@ -148,7 +148,7 @@ static enum err run_audit(const struct args *a, struct error *e) {
     return code;
 }
 
-/* ---- find ------------------------------------------------------------------------------------ */
+/* ---- find ---- */
 
 static enum err fill_find(const struct args *a, json_t *query, struct error *e) {
     struct buf where;
@@ -254,7 +254,7 @@ static enum err run_status(const struct args *a, struct error *e) {
     return local_run(a, &call, show_status, e);
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const struct args_option plain_options[] = {LOCAL_DIR, LOCAL_JSON, {0}};
 static const struct args_option apply_options[] = {

@@ -12,7 +12,7 @@
 #include "show.h"
 #include "upload.h"
 
-/* ---- import ---------------------------------------------------------------------------------- */
+/* ---- import ---- */
 
 static enum err fill_import(const struct args *a, bool places, json_t *body, struct error *e) {
     const char *profile = args_option(a, "profile");
@@ -61,7 +61,7 @@ static enum err run_place_import(const struct args *a, struct error *e) {
     return upload(a, true, e);
 }
 
-/* ---- places ---------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 static enum err change_place(const struct args *a, enum api_method method, struct error *e) {
     json_t *body = json_object(), *set = json_object();
@@ -102,7 +102,7 @@ static enum err run_place_list(const struct args *a, struct error *e) {
     return local_run(a, &call, show_places, e);
 }
 
-/* ---- export ---------------------------------------------------------------------------------- */
+/* ---- export ---- */
 
 static enum err write_out(const char *path, struct bytes text, struct error *e) {
     if (!path) {
@@ -136,7 +136,7 @@ static enum err run_export(const struct args *a, struct error *e) {
     return code;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define IMPORT_OPTIONS                                                                             \
     LOCAL_DIR,                                                                                     \

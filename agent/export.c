@@ -83,7 +83,7 @@ enum err export_kind_parse(const char *text, enum export_kind *ret, struct error
     return ERR_OK;
 }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
+/* ---- cells ---- */
 
 struct writing {
     struct buf *out;
@@ -180,7 +180,7 @@ static void put_cell(struct writing *w, const struct column *column, const json_
     }
 }
 
-/* ---- attributes: a column for each name that any row has ------------------------------------- */
+/* ---- attributes: a column for each name that any row has ---- */
 
 struct names {
     const char *list[ATTRIBUTES_MAX];
@@ -216,7 +216,7 @@ static enum err gather_names(const json_t *rows, struct names *ret, struct error
     return code;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static void put_delimiter(struct writing *w, size_t column) {
     if (column > 0)

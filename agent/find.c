@@ -15,8 +15,7 @@
 
 #define FINEST_DECIMALS 3 /* a charter's most */
 
-/* ---- the filter
- * ------------------------------------------------------------------------------------------ */
+/* ---- the filter ---- */
 
 static enum err unknown_service(const struct charter *charter, const char *service,
                                 struct error *e) {
@@ -100,8 +99,7 @@ static bool passes(const struct find_filter *filter, const struct found *f, int6
     return room >= filter->min;
 }
 
-/* ---- gathering rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- gathering rows ---- */
 
 struct item {
     struct found_rank rank;
@@ -166,8 +164,7 @@ static enum err items_json(struct items *items, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
-/* ---- partners' lines
- * --------------------------------------------------------------------------------------------- */
+/* ---- partners' lines ---- */
 
 /* Ten a row, and there are many rows: not by snprintf. */
 static void copy_part(char *out, size_t size, const char *text, size_t len) {
@@ -307,8 +304,7 @@ enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t no
     return code;
 }
 
-/* ---- what a partner sees of us
- * -------------------------------------------------------------------------------------- */
+/* ---- what a partner sees of us ---- */
 
 static enum err add_snapshot(struct agent *a, const struct snapshot *s, int64_t now_ms,
                              struct items *items, struct error *e) {

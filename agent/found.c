@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- small values
- * ----------------------------------------------------------------------------------- */
+/* ---- small values ---- */
 
 static json_t *amount_json(struct amount amount, int decimals) {
     char text[TEXT_NUMBER_SIZE];
@@ -52,8 +51,7 @@ static bool set(json_t *row, const char *key, json_t *take_value) {
     return json_object_set_new_nocheck(row, key, take_value) == 0;
 }
 
-/* ---- the row
- * ----------------------------------------------------------------------------------------- */
+/* ---- the row ---- */
 
 /* What a figure says; of an expired one these stand under `last`. */
 static bool set_figure(json_t *row, const struct disclosed *d, int decimals) {
@@ -139,8 +137,7 @@ json_t *found_json(const struct found *f, int64_t now_ms) {
     return NULL;
 }
 
-/* ---- order
- * --------------------------------------------------------------------------------------------- */
+/* ---- order ---- */
 
 /* What the light's thresholds promise; a service without any in the charter promises whole units.
  */

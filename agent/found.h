@@ -25,7 +25,8 @@ bool found_room(const struct found *f, int64_t now_ms, int64_t *ret);
 /* How rows are ordered, without the texts. */
 struct found_rank {
     bool expired;
-    int use;      /* 0: room and takes people, 1: takes people, room unknown, 2: no room or takes nobody */
+    int use; /* 0: room and takes people, 1: takes people, room unknown, 2: no room or takes nobody
+              */
     int64_t room; /* in thousandths */
     int status;
     int64_t observed_ms;

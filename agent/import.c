@@ -20,7 +20,7 @@ const char *import_action_name(enum import_action action) {
     return names[action];
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 static bool same_figure(const struct capacity *x, const struct capacity *y,
                         const struct charter_service *service) {
@@ -62,7 +62,7 @@ static enum import_action decide(const struct import *im, const struct line *old
     return same ? IMPORT_UNCHANGED : IMPORT_CHANGED;
 }
 
-/* ---- the report ------------------------------------------------------------------------------ */
+/* ---- the report ---- */
 
 void import_put_change(json_t *changes, const char *key, const char *old, const char *new) {
     if (strcmp(old, new) == 0)
@@ -114,7 +114,7 @@ static json_t *line_json(const struct import *im, int row, const struct line *ol
                      moves ? changes_json(old, new, service) : json_array());
 }
 
-/* ---- storing --------------------------------------------------------------------------------- */
+/* ---- storing ---- */
 
 /* The row's figure and attributes over what the line has. */
 static enum err overlay(struct line *line, const struct candidate *c,
@@ -241,7 +241,7 @@ enum err import_finish(struct import *im, json_t **ret_report, struct error *e) 
     return code;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static enum err split_where(struct import *im, struct error *e) {
     for (size_t i = 0; i < im->request.where_count; i++) {

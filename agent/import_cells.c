@@ -36,7 +36,7 @@ enum err import_at(const struct import *im, const struct sheet_row *row, int col
                     name, told.detail);
 }
 
-/* ---- dates ----------------------------------------------------------------------------------- */
+/* ---- dates ---- */
 
 /* So many digits, or one fewer when `few`; steps over them. */
 static bool take_digits(const char **s, int digits, bool few, int *ret) {
@@ -137,7 +137,7 @@ const char *import_plain_time(const struct import *im, const char *cell,
     return text_time(ms, out);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 enum err import_plain_number(const struct import *im, const char *cell,
                              char out[static IMPORT_PLAIN_SIZE], struct error *e) {

@@ -6,7 +6,7 @@
 
 #include "import_private.h"
 
-/* ---- a row ----------------------------------------------------------------------------------- */
+/* ---- a row ---- */
 
 /* The table's word for a state, or ours. */
 static const char *state_of(const struct import *im, const char *cell) {
@@ -74,7 +74,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row,
     return code != ERR_OK ? code : read_date(im, row, service, &ret->date_ms, e);
 }
 
-/* ---- one candidate a place ------------------------------------------------------------------- */
+/* ---- one candidate a place ---- */
 
 static bool same_line(const struct place_candidate *x, const struct place_candidate *y) {
     return x->site == y->site && strcmp(x->service, y->service) == 0 &&
@@ -136,7 +136,7 @@ enum err import_place_row(void *ctx, const struct sheet_row *row, struct error *
     return code != ERR_OK ? code : keep_newest(im, &c, e);
 }
 
-/* ---- storing --------------------------------------------------------------------------------- */
+/* ---- storing ---- */
 
 static int by_line(const void *x, const void *y) {
     const struct place_candidate *a = x, *b = y;

@@ -10,7 +10,7 @@ bool import_dated(const struct import *im) {
     return im->profile->date_column || im->request.observed;
 }
 
-/* ---- the header ------------------------------------------------------------------------------ */
+/* ---- the header ---- */
 
 static enum err find_column(const struct import *im, const struct sheet_row *header,
                             const char *name, int *ret, struct error *e) {
@@ -84,7 +84,7 @@ static bool passes(const struct import *im, const struct sheet_row *row) {
     return true;
 }
 
-/* ---- a row ----------------------------------------------------------------------------------- */
+/* ---- a row ---- */
 
 static enum err read_service(struct import *im, const struct sheet_row *row,
                              const struct charter_service **ret, struct error *e) {
@@ -239,7 +239,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row, struct 
     return code == ERR_OK ? code : import_at(im, row, -1, NULL, &why, e);
 }
 
-/* ---- one candidate a line -------------------------------------------------------------------- */
+/* ---- one candidate a line ---- */
 
 uint32_t import_hash(uint32_t h, const char *text) {
     for (; *text; text++)

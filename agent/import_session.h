@@ -7,10 +7,11 @@
 
 #define IMPORT_SESSIONS_MAX 4
 #define IMPORT_SESSION_IDLE_MS (10 * 60 * 1000)
-#define IMPORT_SESSION_STALE_MS (30 * 1000) /* idle for so long it makes room when room is needed  \
-                                             */
-#define IMPORT_PIECE_MAX (256 * 1024)       /* bytes of a table in one request */
-#define IMPORT_SESSION_ID_SIZE 33           /* 32 hex digits and the NUL */
+#define IMPORT_SESSION_STALE_MS                                                                    \
+    (30 * 1000)                       /* idle for so long it makes room when room is needed        \
+                                       */
+#define IMPORT_PIECE_MAX (256 * 1024) /* bytes of a table in one request */
+#define IMPORT_SESSION_ID_SIZE 33     /* 32 hex digits and the NUL */
 
 /* Begins one; `request` borrows from `keep`, which is referenced until the import ends. ERR_BUSY
  * while IMPORT_SESSIONS_MAX are under way; else as import_open. */

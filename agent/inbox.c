@@ -42,8 +42,7 @@ static enum err count_refusal(struct agent *a, const struct error *why, int64_t 
     return run(&q, e);
 }
 
-/* ---- the hub's feed
- * ----------------------------------------------------------------------------------- */
+/* ---- the hub's feed ---- */
 
 static enum err hub_hash(struct agent *a, uint64_t seq, struct hash *ret, bool *ret_found,
                          struct error *e) {
@@ -163,8 +162,7 @@ static enum err take_hub(struct agent *a, const struct delivery *d, struct error
     return code;
 }
 
-/* ---- an author
- * ------------------------------------------------------------------------------------------- */
+/* ---- an author ---- */
 
 static enum err check_author(struct agent *a, const struct header *h, struct error *e) {
     const struct directory *d = agent_directory(a);
@@ -252,9 +250,7 @@ static enum err verify_author(struct agent *a, const struct entry *entry, struct
     return code != ERR_OK ? code : check_chain(a, entry, e);
 }
 
-/* ---- states
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- states ---- */
 
 /* How far the sender's clock was ahead when the hub took the entry. */
 static enum err clock_shift(const struct delivery *d, int64_t *ret, struct error *e) {
@@ -393,9 +389,7 @@ static enum err take_states(struct agent *a, const struct delivery *d, const str
     return opened == 0 && old != ERR_OK ? error_set(e, old, "%s", why_old.detail) : ERR_OK;
 }
 
-/* ---- grants
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- grants ---- */
 
 static enum err open_waiting(struct agent *a, const struct delivery *d, const struct hash *key_id,
                              struct error *e) {
@@ -462,9 +456,7 @@ static enum err take_grants(struct agent *a, const struct delivery *d, struct er
     return code;
 }
 
-/* ---- one delivery
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- one delivery ---- */
 
 static enum err take_parsed(struct agent *a, uint32_t class_, const struct delivery *d,
                             struct error *e) {

@@ -123,7 +123,7 @@ enum err agent_join_begin(struct agent *a, const struct invite *invite, struct b
     return begin_anew(a, invite, passphrase, now_ms, e);
 }
 
-/* ---- admitted -------------------------------------------------------------------------------- */
+/* ---- admitted ---- */
 
 static enum err first_site(struct agent *a, const char *member_name, struct error *e) {
     struct db_query q = db_query(a->db, SQL_SITE_COUNT);

@@ -14,9 +14,7 @@ static enum err run(struct db_query *q, struct error *e) {
     return db_finish(q, e);
 }
 
-/* ---- who
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- who ---- */
 
 static int compare_keys(const void *left, const void *right) {
     return key_compare(left, right);
@@ -93,9 +91,7 @@ static enum err group_of(struct agent *a, const struct journal_row *row, int64_t
     return code;
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static const char *or_empty(const char *text) {
     return text ? text : "";
@@ -168,8 +164,7 @@ enum err journal_sealed(struct agent *a, const struct circle *c, const struct he
     return code;
 }
 
-/* ---- not for ever
- * ------------------------------------------------------------------------------------------ */
+/* ---- not for ever ---- */
 
 /* By the hub's clock where ours is off: a wrong clock must not empty the journal. */
 enum err journal_prune(struct agent *a, int64_t now_ms, struct error *e) {

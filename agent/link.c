@@ -53,8 +53,7 @@ static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 25,
 static void pump(struct link *link);
 static void connect_now(struct link *link);
 
-/* ---- ending and trying again
- * --------------------------------------------------------------------- */
+/* ---- ending and trying again ---- */
 
 static void on_retry(uv_timer_t *timer) {
     connect_now(timer->data);
@@ -110,8 +109,7 @@ static void close_soon(struct link *link, enum err code, const char *reason) {
         lws_callback_on_writable(link->wsi);
 }
 
-/* ---- store effects
- * ----------------------------------------------------------------------------------- */
+/* ---- store effects ---- */
 
 static bool is_fatal(enum err code) {
     return code == ERR_DISK_FULL || code == ERR_STORE || code == ERR_NO_MEMORY;
@@ -200,8 +198,7 @@ static void flush_batch(struct link *link) {
         agent_session_outbox(link->session, clock_monotonic_ms());
 }
 
-/* ---- effects
- * ------------------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 static void on_wake(uv_timer_t *timer) {
     struct link *link = timer->data;
@@ -300,8 +297,7 @@ static void pump(struct link *link) {
     link->config.changed(link->config.ctx);
 }
 
-/* ---- libwebsockets
- * ------------------------------------------------------------------------------------- */
+/* ---- libwebsockets ---- */
 
 static int on_open(struct link *link, struct lws *wsi) {
     struct agent_session_config config;
@@ -456,9 +452,7 @@ static void connect_now(struct link *link) {
     }
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 enum err link_open(const struct link_config *config, struct link **ret, struct error *e) {
     struct link *link = calloc(1, sizeof *link);

@@ -22,9 +22,7 @@ static enum err run(struct db_query *q, struct error *e) {
     return db_finish(q, e);
 }
 
-/* ---- heads
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- heads ---- */
 
 static enum err read_head(struct db_query *q, int column, struct head *ret, struct error *e) {
     ret->incarnation = (uint64_t)db_column_int(q, column);
@@ -84,8 +82,7 @@ static bool same_head(const struct head *left, const struct head *right) {
            (left->seq == 0 || hash_equal(&left->hash, &right->hash));
 }
 
-/* ---- the next entry
- * ----------------------------------------------------------------------------------------- */
+/* ---- the next entry ---- */
 
 /* One already signed, byte for byte; *ret_any also when it does not fit. */
 static enum err next_signed(struct agent *a, const struct head *last, size_t max_bytes,
@@ -172,8 +169,7 @@ int64_t outbox_wake_at(struct agent *a, int64_t now_ms) {
     return oldest_ms + CIRCLE_KEY_MAX_MS;
 }
 
-/* ---- acknowledged
- * ---------------------------------------------------------------------------------------------- */
+/* ---- acknowledged ---- */
 
 /* What the hub needs if it has to be refilled: the views that are current. */
 struct kept {
@@ -296,9 +292,7 @@ enum err outbox_acked(struct agent *a, const struct head *head, int64_t now_ms, 
     return code != ERR_OK ? code : journal_prune(a, now_ms, e);
 }
 
-/* ---- the welcome
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the welcome ---- */
 
 enum verdict { VERDICT_FINE, VERDICT_BEHIND, VERDICT_AHEAD, VERDICT_FORKED };
 
@@ -421,9 +415,7 @@ enum err outbox_rejected(struct agent *a, const struct head *head, enum err why,
     return alarm_raise(a, ALARM_REJECTED, subject, detail, now_ms, e);
 }
 
-/* ---- status
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 static enum err count_pending(struct agent *a, const struct head *acked, int64_t *ret,
                               struct error *e) {

@@ -53,8 +53,7 @@ enum err sharing_approved(struct agent *a, const struct public_key *member, bool
     return approved_since(a, member, &since_ms, ret, e);
 }
 
-/* ---- the list
- * ----------------------------------------------------------------------------------------- */
+/* ---- the list ---- */
 
 /* When each member was last heard of, sorted by key. */
 struct seen {
@@ -146,8 +145,7 @@ enum err sharing_partners(struct agent *a, json_t **ret, struct error *e) {
     return code;
 }
 
-/* ---- approve, forget
- * ------------------------------------------------------------------------------------- */
+/* ---- approve, forget ---- */
 
 enum err sharing_find_member(struct agent *a, const char *name, struct public_key *ret,
                              struct error *e) {

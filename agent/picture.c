@@ -29,8 +29,7 @@ static void bind_head(struct db_query *q, const struct head *head) {
     db_bind_int(q, ":seq", (int64_t)head->seq);
 }
 
-/* ---- bounds
- * ------------------------------------------------------------------------------------------- */
+/* ---- bounds ---- */
 
 #define DROPPED_PICTURES "pictures"
 #define DROPPED_KEYS "keys"
@@ -70,8 +69,7 @@ enum err picture_dropped(struct agent *a, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
-/* ---- keys
- * ---------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 enum err picture_key(struct agent *a, const struct public_key *agent, const struct hash *key_id,
                      struct held_key *ret, bool *ret_found, struct error *e) {
@@ -117,8 +115,7 @@ enum err picture_key_put(struct agent *a, const struct public_key *agent, const 
     return trim(a, &q, DROPPED_KEYS, PICTURE_AUDIENCES_MAX, now_ms, e);
 }
 
-/* ---- pictures
- * --------------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
 enum err picture_head(struct agent *a, const struct public_key *agent,
                       const uint8_t audience[static AUDIENCE_ID_LEN], struct head *ret,
@@ -279,8 +276,7 @@ enum err picture_withdraw(struct agent *a, const struct header *header,
     return code != ERR_OK ? code : trim_pictures(a, &header->agent, received_ms, e);
 }
 
-/* ---- waiting for a key
- * --------------------------------------------------------------------------------------- */
+/* ---- waiting for a key ---- */
 
 static enum err count_waiting(struct agent *a, const struct public_key *agent, int64_t *ret,
                               struct error *e) {
@@ -358,9 +354,7 @@ enum err picture_unwait(struct agent *a, const struct public_key *agent,
     return run(&q, e);
 }
 
-/* ---- gone
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- gone ---- */
 
 enum err picture_forget_agent(struct agent *a, const struct public_key *agent, struct error *e) {
     static const int statements[] = {SQL_FORGET_PICTURES, SQL_FORGET_KEYS, SQL_FORGET_HEADER,

@@ -25,7 +25,7 @@ enum err place_state_parse(const char *text, enum place_state *ret, struct error
     return error_set(e, ERR_DATA, "found '%.40s', expected free, occupied, held or blocked", text);
 }
 
-/* ---- one place ------------------------------------------------------------------------------- */
+/* ---- one place ---- */
 
 /* What stays here may say anything; it only has to be a text that fits. */
 static enum err set_text(char *out, size_t size, const char *key, const char *value,
@@ -74,7 +74,7 @@ enum err place_set_value(struct place *p, const struct zone *zone, const char *k
     return code == ERR_OK ? code : error_at(e, code, key, 0, 0, "%s", why.detail);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 static void copy_text(char *out, size_t size, const char *text) {
     snprintf(out, size, "%s", text ? text : "");
@@ -175,7 +175,7 @@ enum err places_of(struct agent *a, int64_t line, struct place **ret, size_t *re
     return ERR_OK;
 }
 
-/* ---- the counts ------------------------------------------------------------------------------ */
+/* ---- the counts ---- */
 
 enum err places_allowed(const struct charter_service *service, struct error *e) {
     if (service->unit == UNIT_HOUR)
@@ -273,7 +273,7 @@ enum err places_restate(struct agent *a, struct record *record, int64_t now_ms, 
     return records_store(a, record, e);
 }
 
-/* ---- what people do -------------------------------------------------------------------------- */
+/* ---- what people do ---- */
 
 static bool names(const struct place_change *change, const char *key) {
     for (size_t i = 0; i < change->pair_count; i++) {
@@ -378,7 +378,7 @@ enum err place_apply(struct agent *a, const struct place_change *change, int64_t
     return code;
 }
 
-/* ---- the list -------------------------------------------------------------------------------- */
+/* ---- the list ---- */
 
 static json_t *place_json(const struct records *r, struct db_query *q) {
     struct place p;

@@ -11,8 +11,7 @@ static int compare_keys(const void *left, const void *right) {
     return key_compare(left, right);
 }
 
-/* ---- approvals
- * -------------------------------------------------------------------------------------- */
+/* ---- approvals ---- */
 
 static enum err count_approvals(struct agent *a, size_t *ret, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_PARTNER_COUNT);
@@ -57,8 +56,7 @@ bool approvals_has(const struct approvals *approvals, const struct public_key *m
                                            sizeof *approvals->members, compare_keys) != NULL;
 }
 
-/* ---- recipients
- * ------------------------------------------------------------------------------------- */
+/* ---- recipients ---- */
 
 bool recipients_allow(struct agent *a, const struct approvals *approvals,
                       const struct public_key *member) {

@@ -35,7 +35,7 @@ static void copy_text(char *out, size_t size, const char *text) {
     snprintf(out, size, "%s", text ? text : "");
 }
 
-/* ---- sites ----------------------------------------------------------------------------------- */
+/* ---- sites ---- */
 
 static void read_site(struct db_query *q, struct site *ret) {
     *ret = (struct site){.id = (uint32_t)db_column_int(q, 0)};
@@ -238,7 +238,7 @@ enum err records_find_site(struct agent *a, const char *name, uint32_t *ret, str
     return code;
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static struct amount column_amount(struct db_query *q, int column) {
     if (db_column_null(q, column))
@@ -371,7 +371,7 @@ const struct site *records_site(const struct records *r, uint32_t id) {
     return NULL;
 }
 
-/* ---- storing a line -------------------------------------------------------------------------- */
+/* ---- storing a line ---- */
 
 static enum err add_line(struct agent *a, struct record *record, struct error *e) {
     struct db_query count = db_query(agent_db(a), SQL_LINE_COUNT);

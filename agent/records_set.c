@@ -52,7 +52,7 @@ enum err records_times(struct capacity *c, const struct charter_service *service
     return ERR_OK;
 }
 
-/* ---- set ------------------------------------------------------------------------------------- */
+/* ---- set ---- */
 
 static bool names_figure(const struct record_set *set, const char *key) {
     for (size_t i = 0; i < set->pair_count; i++) {
@@ -155,7 +155,7 @@ enum err records_set(struct agent *a, const struct record_set *set, int64_t now_
     return code;
 }
 
-/* ---- confirm --------------------------------------------------------------------------------- */
+/* ---- confirm ---- */
 
 struct confirming {
     struct agent *a;

@@ -10,7 +10,7 @@ const char *const records_figure_keys[] = {
     "blocked_until", "need",     "status", "next_free", "note",    NULL,
 };
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- checks ---- */
 
 /* One line of text: names, wards and cards are shown in tables. */
 enum err records_check_one_line(const char *key, const char *text, size_t max, struct error *e) {
@@ -80,7 +80,7 @@ enum err records_check(const struct agent *a, const struct record *record, struc
                           : capacity_check(&record->line.capacity, agent_charter(a), service, e);
 }
 
-/* ---- figures --------------------------------------------------------------------------------- */
+/* ---- figures ---- */
 
 static struct amount *amount_of(struct capacity *c, const char *key) {
     const struct {
@@ -197,7 +197,7 @@ const char *records_figure_text(const struct capacity *c, const struct charter_s
     return out;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------ */
+/* ---- attributes ---- */
 
 static enum err unknown_key(const struct charter_service *service, const char *key,
                             struct error *e) {

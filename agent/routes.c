@@ -10,7 +10,7 @@
 
 #define ROUTES_MAX 64
 
-/* ---- sites ----------------------------------------------------------------------------------- */
+/* ---- sites ---- */
 
 static const char *const site_keys[] = {"name",    "region", "phone", "hours",
                                         "reports", "note",   NULL};
@@ -63,7 +63,7 @@ static enum err put_site(void *domain, const struct api_request *r, json_t **ret
     return code != ERR_OK ? code : records_sites_json(domain, ret, e);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static enum err get_lines(void *domain, const struct api_request *r, json_t **ret,
                           struct error *e) {
@@ -139,7 +139,7 @@ static enum err post_confirm(void *domain, const struct api_request *r, json_t *
     return code;
 }
 
-/* ---- the charter ----------------------------------------------------------------------------- */
+/* ---- the charter ---- */
 
 static enum err get_charter(void *domain, const struct api_request *r, json_t **ret,
                             struct error *e) {
@@ -155,7 +155,7 @@ static enum err get_charter(void *domain, const struct api_request *r, json_t **
     return ERR_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const struct api_route own_routes[] = {
     {API_GET, "/v1/sites", get_sites, "the sites and their cards"},

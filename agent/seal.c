@@ -22,8 +22,7 @@ static enum err run(struct db_query *q, struct error *e) {
     return db_finish(q, e);
 }
 
-/* ---- the look
- * ------------------------------------------------------------------------------------------ */
+/* ---- the look ---- */
 
 enum err sealing_load(struct agent *a, int64_t now_ms, struct sealing *ret, struct error *e) {
     const struct policy *policy = agent_policy(a);
@@ -63,8 +62,7 @@ int64_t sealing_due(const struct sealing *s) {
     return due;
 }
 
-/* ---- packing
- * --------------------------------------------------------------------------------------------- */
+/* ---- packing ---- */
 
 /* The views of the entry in the making, and what it may still take. */
 struct pack {
@@ -223,8 +221,7 @@ static enum err pack_circle(struct agent *a, struct circle *c, struct pack *p, b
     return code;
 }
 
-/* ---- the entry
- * -------------------------------------------------------------------------------------------- */
+/* ---- the entry ---- */
 
 static enum err build(struct agent *a, const struct pack *p, const struct head *own,
                       struct buf *out, struct hash *ret_hash, uint32_t *ret_kind, struct error *e) {
@@ -332,8 +329,7 @@ enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *ow
     return code;
 }
 
-/* ---- withdrawals
- * ------------------------------------------------------------------------------------------ */
+/* ---- withdrawals ---- */
 
 static enum err seal_withdrawal(struct agent *a, const struct withdrawal *w, const struct pack *p,
                                 struct buf *out, struct error *e) {
@@ -425,8 +421,7 @@ enum err sealing_withdrawals(struct agent *a, const struct head *own, size_t max
     return ERR_OK;
 }
 
-/* ---- around it
- * --------------------------------------------------------------------------------------------- */
+/* ---- around it ---- */
 
 static enum err tidy_circle(struct agent *a, const struct circle *c, int64_t now_ms,
                             struct error *e) {

@@ -21,8 +21,7 @@ static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the policy");
 }
 
-/* ---- members that need a word
- * ------------------------------------------------------------------------------ */
+/* ---- members that need a word ---- */
 
 /* Every member named in the policy, once. */
 static enum err named_members(const struct policy *p, struct public_key **ret, size_t *ret_count,
@@ -58,9 +57,7 @@ static bool needs_approval(struct agent *a, const struct approvals *approvals,
            !key_equal(key, agent_member(a)) && !approvals_has(approvals, key);
 }
 
-/* ---- check
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- check ---- */
 
 struct report {
     struct agent *agent;
@@ -212,9 +209,7 @@ enum err sharing_check(struct agent *a, int64_t now_ms, json_t **ret, struct err
     return ERR_OK;
 }
 
-/* ---- apply
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- apply ---- */
 
 static enum err parse(struct agent *a, const struct sharing_apply *what, struct policy **ret,
                       struct error *e) {
@@ -411,9 +406,7 @@ enum err sharing_apply(struct agent *a, const struct sharing_apply *what, int64_
     return code;
 }
 
-/* ---- show, preview
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- show, preview ---- */
 
 static enum err applied_when(struct agent *a, json_t **ret_when, json_t **ret_actor,
                              struct error *e) {

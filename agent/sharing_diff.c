@@ -54,8 +54,7 @@ static bool seats_of(const struct policy *p, const struct charter *charter, stru
     return true;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static bool same_precision(const struct precision *a, const struct precision *b) {
     return a->kind == b->kind && a->step == b->step && a->band_count == b->band_count &&

@@ -25,8 +25,7 @@ static bool query_flag(const struct api_request *r, const char *key) {
     return value && strcmp(value, "0") != 0 && strcmp(value, "") != 0;
 }
 
-/* ---- policy
- * ---------------------------------------------------------------------------------------------- */
+/* ---- policy ---- */
 
 static enum err policy_show(void *domain, const struct api_request *r, json_t **ret,
                             struct error *e) {
@@ -68,8 +67,7 @@ static enum err policy_check(void *domain, const struct api_request *r, json_t *
     return sharing_check(domain, r->now_ms, ret, e);
 }
 
-/* ---- partners
- * ---------------------------------------------------------------------------------------------- */
+/* ---- partners ---- */
 
 static enum err partner_list(void *domain, const struct api_request *r, json_t **ret,
                              struct error *e) {
@@ -91,9 +89,7 @@ static enum err partner_forget(void *domain, const struct api_request *r, json_t
     return sharing_forget(domain, r->params[0], r->actor, r->now_ms, ret, e);
 }
 
-/* ---- withdraw
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- withdraw ---- */
 
 static enum err body_flag(const struct api_request *r, const char *key, bool *ret,
                           struct error *e) {
@@ -114,9 +110,7 @@ static enum err withdraw(void *domain, const struct api_request *r, json_t **ret
     return code != ERR_OK ? code : withdraw_run(domain, &what, r->now_ms, ret, e);
 }
 
-/* ---- audit
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- audit ---- */
 
 static enum err audit(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     const struct audit_query query = {
@@ -129,8 +123,7 @@ static enum err audit(void *domain, const struct api_request *r, json_t **ret, s
     return audit_rows(domain, &query, ret, e);
 }
 
-/* ---- find, status
- * -------------------------------------------------------------------------------------------- */
+/* ---- find, status ---- */
 
 static enum err find(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     struct find_filter filter;

@@ -40,7 +40,7 @@ static enum err outcome(const struct sheet *s, struct error *e) {
     return s->error.code;
 }
 
-/* ---- the delimiter --------------------------------------------------------------------------- */
+/* ---- the delimiter ---- */
 
 static bool is_blank(struct bytes line) {
     for (size_t i = 0; i < line.len; i++) {
@@ -92,7 +92,7 @@ static void find_delimiter(struct sheet *s, struct bytes header) {
                  counts[0] ? "';'" : "','", counts[2] ? "tabs" : "','");
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 static void fail_row(struct sheet *s, enum err code, int column, const char *what, size_t found,
                      size_t expected) {
@@ -157,7 +157,7 @@ static void fail_quote(struct sheet *s, int csv_code, bool at_end) {
                  "for a quote inside");
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 /* True when the line is about the table, or blank in front of the header: no part of a row. */
 static bool take_front(struct sheet *s, struct bytes line) {
@@ -255,7 +255,7 @@ enum err sheet_end(struct sheet *s, struct error *e) {
     return outcome(s, e);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 enum err sheet_open(const struct sheet_config *config, struct sheet **ret, struct error *e) {
     struct sheet *s = calloc(1, sizeof *s);

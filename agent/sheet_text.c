@@ -63,7 +63,7 @@ enum err sheet_check_text(struct bytes text, const char *name, struct error *e) 
     return ERR_OK;
 }
 
-/* ---- one line -------------------------------------------------------------------------------- */
+/* ---- one line ---- */
 
 static bool is_ascii(struct bytes line) {
     for (size_t i = 0; i < line.len; i++) {

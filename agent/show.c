@@ -42,7 +42,7 @@ static void print_table(struct table *t, FILE *out) {
     table_free(t);
 }
 
-/* ---- own records ----------------------------------------------------------------------------- */
+/* ---- own records ---- */
 
 void show_sites(const json_t *answer, FILE *out) {
     static const char *const headings[] = {"SITE", "REGION", "PHONE", "HOURS", "REPORTS", "NOTE"};
@@ -232,7 +232,7 @@ void show_charter(const json_t *answer, FILE *out) {
     print_table(t, out);
 }
 
-/* ---- rows found ------------------------------------------------------------------------------ */
+/* ---- rows found ---- */
 
 /* What there is room for, at whatever precision it came. */
 static const char *available_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
@@ -265,7 +265,9 @@ void show_find(const json_t *answer, FILE *out) {
                                            "WARD",      "STATUS",  "REGION",    "AGE",
                                            "FRESHNESS", "PHONE",   "ATTRIBUTES"};
     if (json_array_size(answer) == 0) {
-        fputs("No rows. What a partner shares shows up here, as far as the filters let it through.\n", out);
+        fputs(
+            "No rows. What a partner shares shows up here, as far as the filters let it through.\n",
+            out);
         return;
     }
     struct table *t = table_new(headings, 11);

@@ -28,7 +28,7 @@ static void print_table(struct table *t, FILE *out) {
     table_free(t);
 }
 
-/* ---- policy ---------------------------------------------------------------------------------- */
+/* ---- policy ---- */
 
 static void print_audiences(const json_t *audiences, FILE *out) {
     static const char *const headings[] = {"AUDIENCE", "PRECISION", "SERVICES", "HISTORY",
@@ -141,7 +141,7 @@ void show_findings(const json_t *answer, FILE *out) {
         fputs("The policy can be carried out as it stands.\n", out);
 }
 
-/* ---- partners -------------------------------------------------------------------------------- */
+/* ---- partners ---- */
 
 void show_partners(const json_t *answer, FILE *out) {
     static const char *const headings[] = {"NAME",     "ROLE",      "STATE",
@@ -173,7 +173,7 @@ void show_partner(const json_t *answer, FILE *out) {
         fputs("It receives nothing newer. What it saw, it has seen.\n", out);
 }
 
-/* ---- withdraw -------------------------------------------------------------------------------- */
+/* ---- withdraw ---- */
 
 static const char *withdraw_verb(bool undo, bool dry, bool changed) {
     if (undo)
@@ -209,7 +209,7 @@ void show_withdraw(const json_t *answer, FILE *out) {
         fputs("\nDry run: nothing was changed.\n", out);
 }
 
-/* ---- audit ----------------------------------------------------------------------------------- */
+/* ---- audit ---- */
 
 void show_audit(const json_t *rows, FILE *out) {
     static const char *const headings[] = {"AT",     "EVENT", "AUDIENCE", "PRECISION", "SERVICES",
@@ -238,7 +238,7 @@ void show_audit(const json_t *rows, FILE *out) {
         fputs("Nothing: no policy was applied and nothing was sealed in that time.\n", out);
 }
 
-/* ---- status ---------------------------------------------------------------------------------- */
+/* ---- status ---- */
 
 void show_status(const json_t *answer, FILE *out) {
     char room[4][SHOW_TEXT_SIZE];

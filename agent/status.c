@@ -16,8 +16,7 @@ static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the status");
 }
 
-/* ---- the clock
- * ---------------------------------------------------------------------------------------- */
+/* ---- the clock ---- */
 
 /* What the network's row says; 0 where it says nothing. */
 struct network_row {
@@ -64,8 +63,7 @@ enum err status_now(struct agent *a, int64_t now_ms, int64_t *ret_ms, struct err
     return ERR_OK;
 }
 
-/* ---- the parts
- * ------------------------------------------------------------------------------------------- */
+/* ---- the parts ---- */
 
 static json_t *time_json(bool known, int64_t ms) {
     char text[TEXT_TIME_SIZE];
@@ -130,8 +128,7 @@ static enum err no_key_json(struct agent *a, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
-/* ---- the whole
- * -------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 struct parts {
     struct network_row row;

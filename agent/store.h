@@ -12,6 +12,7 @@ enum agent_sql {
     SQL_COUNT
 };
 
-enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e) MUST_USE;
+enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e)
+    MUST_USE;
 
 #endif

@@ -12,7 +12,7 @@
 #include "place.h"
 #include "profile.h"
 
-/* ---- imports --------------------------------------------------------------------------------- */
+/* ---- imports ---- */
 
 static const char *const import_keys[] = {"text", "file",     "profile", "profile_file", "where",
                                           "site", "observed", "places",  "dry_run",      NULL};
@@ -126,7 +126,7 @@ static enum err drop_import(void *domain, const struct api_request *r, json_t **
     return import_session_drop(domain, r->params[0], r->actor, e);
 }
 
-/* ---- places ---------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 static enum err get_places(void *domain, const struct api_request *r, json_t **ret,
                            struct error *e) {
@@ -177,7 +177,7 @@ static enum err delete_place(void *domain, const struct api_request *r, json_t *
     return change_place(domain, r, PLACE_DROP, ret, e);
 }
 
-/* ---- export ---------------------------------------------------------------------------------- */
+/* ---- export ---- */
 
 static enum err export_rows(struct agent *a, const struct api_request *r, enum export_kind kind,
                             json_t **ret, struct error *e) {
@@ -213,7 +213,7 @@ static enum err get_export(void *domain, const struct api_request *r, json_t **r
     return code;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const struct api_route routes[] = {
     {API_POST, "/v1/import", post_import,

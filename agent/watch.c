@@ -49,7 +49,7 @@ static void log_fault(const char *event, const char *name, const struct error *e
               log_quote(error_format(e, line, sizeof line), quoted, sizeof quoted));
 }
 
-/* ---- the end of one file --------------------------------------------------------------------- */
+/* ---- the end of one file ---- */
 
 /* What another look at the same bytes would find again; else the machine is at fault, not they. */
 static bool is_the_files(enum err code) {
@@ -115,7 +115,7 @@ static void end_import(struct watch *w) {
     w->fd = -1;
 }
 
-/* ---- one import ------------------------------------------------------------------------------ */
+/* ---- one import ---- */
 
 /* Somebody went on writing: it settles again first. */
 static void finish(struct watch *w) {
@@ -205,7 +205,7 @@ static void begin(struct watch *w, const struct folder_file *file) {
     fail(w, &e);
 }
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 static void look(struct watch *w) {
     struct error e = {0};

@@ -53,7 +53,7 @@ enum err folder_open(struct folder *f, const char *dir, struct error *e) {
     return code != ERR_OK ? code : make_dir(f->failed, e);
 }
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 /* False: not there, or no regular file (a link could lead anywhere). */
 static bool inspect(const struct folder *f, const char *name, struct folder_file *ret) {
@@ -139,7 +139,7 @@ bool folder_unsettled(const struct folder *f) {
     return false;
 }
 
-/* ---- profiles -------------------------------------------------------------------------------- */
+/* ---- profiles ---- */
 
 enum err folder_profile(const struct folder *f, const char *name,
                         char ret[static FOLDER_NAME_MAX + 1], struct error *e) {
@@ -172,7 +172,7 @@ enum err folder_profile(const struct folder *f, const char *name,
     return ERR_OK;
 }
 
-/* ---- moving ---------------------------------------------------------------------------------- */
+/* ---- moving ---- */
 
 /* "20261120-140509-NAME" on the n-th try; the name itself first. False: too long. */
 static bool try_name(const char *name, int64_t now_ms, int n,

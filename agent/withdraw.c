@@ -32,9 +32,7 @@ static struct db_query query_of(struct agent *a, int statement, const char *audi
     return q;
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 /* What is stored of one audience's withdrawal. */
 struct standing {
@@ -116,8 +114,7 @@ static enum err journal(struct agent *a, const char *event, const char *audience
     return code;
 }
 
-/* ---- for sealing
- * ------------------------------------------------------------------------------------------- */
+/* ---- for sealing ---- */
 
 static enum err take_next(struct db_query *q, struct withdrawal *w, struct error *e) {
     struct bytes id = db_column_blob(q, 1), key = db_column_blob(q, 2);
@@ -189,8 +186,7 @@ enum err withdraw_sealed(struct agent *a, const struct withdrawal *w, const stru
     return code != ERR_OK ? code : mark_said(a, w, head, e);
 }
 
-/* ---- a policy is applied
- * ------------------------------------------------------------------------------------ */
+/* ---- a policy is applied ---- */
 
 static enum err name_lifted(struct agent *a, json_t *resumed, struct error *e) {
     int failed = 0;
@@ -223,8 +219,7 @@ enum err withdraw_lift(struct agent *a, const char *actor, int64_t now_ms, bool 
     return code;
 }
 
-/* ---- the command
- * -------------------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 static json_t *holder_json(struct agent *a, const struct public_key *key) {
     const struct member *m = directory_member(agent_directory(a), key);
@@ -345,9 +340,7 @@ enum err withdraw_run(struct agent *a, const struct withdraw_request *what, int6
     return ERR_OK;
 }
 
-/* ---- status
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 enum err withdraw_list(struct agent *a, json_t **ret, struct error *e) {
     json_t *list = json_array();

@@ -20,13 +20,13 @@ enum err hub_init(const char *dir, const char *name, struct bytes charter,
                   const struct entropy *entropy, int64_t now_ms, struct error *e) MUST_USE;
 /* `vfs` NULL: SQLite's default. The caller holds DIR/lock. ERR_NO_INPUT: no hub there (says to run
  * init), ERR_STORE, ERR_SCHEMA_NEWER, ... */
-enum err hub_open(const char *dir, const char *vfs, const struct entropy *entropy,
-                  struct hub **ret, struct error *e) MUST_USE;
+enum err hub_open(const char *dir, const char *vfs, const struct entropy *entropy, struct hub **ret,
+                  struct error *e) MUST_USE;
 void hub_close(struct hub *hub);
 
-const struct sign_pair *hub_keys(const struct hub *hub);       /* borrowed; for sessions */
+const struct sign_pair *hub_keys(const struct hub *hub);        /* borrowed; for sessions */
 const struct hub_settings *hub_settings(const struct hub *hub); /* as hub_open read them */
-const struct directory *hub_directory(const struct hub *hub);  /* store thread only */
+const struct directory *hub_directory(const struct hub *hub);   /* store thread only */
 
 /* Group commit: everything between begin and commit becomes durable together; results may be told
  * to anybody only after hub_commit returned ERR_OK. After a failed commit nothing of the group
@@ -35,8 +35,8 @@ enum err hub_begin(struct hub *hub, struct error *e) MUST_USE;
 enum err hub_commit(struct hub *hub, struct error *e) MUST_USE;
 
 /* A verified agent hello meets the directory; admits when it brings a join request for an unused
- * invitation (writes the hub's feed). Fills *ret wholly; ret->code says how it went. Errors returned
- * are the store's only. */
+ * invitation (writes the hub's feed). Fills *ret wholly; ret->code says how it went. Errors
+ * returned are the store's only. */
 enum err hub_greet(struct hub *hub, const struct agent_hello *hello, int64_t now_ms,
                    struct greeting *ret, struct error *e) MUST_USE;
 
@@ -58,23 +58,27 @@ enum err hub_load(struct hub *hub, const struct public_key *agent, const struct 
 
 /* What the last committed group means for sessions; cleared by taking. Owned by the caller. */
 struct hub_news {
-    bool hub_feed;                /* everybody: the hub's feed grew */
-    struct public_key *agents;    /* something waits for these */
+    bool hub_feed;             /* everybody: the hub's feed grew */
+    struct public_key *agents; /* something waits for these */
     size_t agent_count;
-    struct hub_expulsion { struct public_key agent; enum err code; } *expelled;
+    struct hub_expulsion {
+        struct public_key agent;
+        enum err code;
+    } * expelled;
     size_t expelled_count;
 };
 void hub_take_news(struct hub *hub, struct hub_news *ret);
 void hub_news_done(struct hub_news *news);
 
 /* Who is connected, told by the shell, for `connected` and `last_seen`. */
-void hub_note_session(struct hub *hub, const struct public_key *agent, bool connected, int64_t now_ms);
+void hub_note_session(struct hub *hub, const struct public_key *agent, bool connected,
+                      int64_t now_ms);
 
 /* The address agents can really reach, told by the shell once it listens ("ws://127.0.0.1:34567"):
  * what invitations name when hub.conf gives no address. Cut to INVITE_ADDRESS_MAX. */
 void hub_note_address(struct hub *hub, const char *address);
-/* A rejection the shell decided before the store (a signature, a frame): counted with the hub's own,
- * and written with the next commit. Any time. */
+/* A rejection the shell decided before the store (a signature, a frame): counted with the hub's
+ * own, and written with the next commit. Any time. */
 void hub_note_rejection(struct hub *hub, enum err code, int64_t now_ms);
 
 /* Work for an idle moment: prune what is superseded and older than keep_days, checkpoint the WAL.

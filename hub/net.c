@@ -88,8 +88,7 @@ static struct connection *slot_find(struct net *net, uint64_t id) {
     return c && c->id == id ? c : NULL;
 }
 
-/* ---- jobs out and in
- * ----------------------------------------------------------------------------- */
+/* ---- jobs out and in ---- */
 
 static bool submit(void *ctx, struct job *take_job) {
     struct net *net = ctx;
@@ -222,8 +221,7 @@ static int serve_health(void *ctx, const char *path, struct buf *text) {
     return 200;
 }
 
-/* ---- libwebsockets
- * ------------------------------------------------------------------------------- */
+/* ---- libwebsockets ---- */
 
 /* Limits are told in the close frame: the peer's log then says what to change. */
 static int refuse(struct lws *wsi, const char *address, const char *which, int64_t limit) {
@@ -307,8 +305,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-/* ---- open, run, close
- * ----------------------------------------------------------------------------- */
+/* ---- open, run, close ---- */
 
 static enum err split_listen(const char *listen, char *host, size_t size, int *ret_port,
                              struct error *e) {

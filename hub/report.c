@@ -53,15 +53,15 @@ static json_t *member_json(const struct hub *hub, const struct member *m, int64_
     return json_pack("{s:s, s:o, s:s, s:s, s:o, s:b, s:o}", "name", m->name, "key",
                      key_json(&m->key), "role", role_name(m->role), "state",
                      member_state_name(m->state), "fingerprint", fingerprint_json(&m->key),
-                     "connected", connected, "last_seen",
-                     time_json(connected ? now_ms : last_ms));
+                     "connected", connected, "last_seen", time_json(connected ? now_ms : last_ms));
 }
 
 enum err report_members(struct hub *hub, int64_t now_ms, json_t **ret, struct error *e) {
     json_t *list = json_array();
     size_t count = directory_member_count(hub->directory);
     for (size_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, member_json(hub, directory_member_at(hub->directory, i), now_ms))) {
+        if (json_array_append_new(
+                list, member_json(hub, directory_member_at(hub->directory, i), now_ms))) {
             json_decref(list);
             return no_memory(e);
         }

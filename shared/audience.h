@@ -18,7 +18,9 @@ struct audience_ctx {
     uint8_t audience[AUDIENCE_ID_LEN];
 };
 
-struct audience_key { uint8_t b[AUDIENCE_KEY_LEN]; };
+struct audience_key {
+    uint8_t b[AUDIENCE_KEY_LEN];
+};
 void audience_key_wipe(struct audience_key *k);
 
 struct hash audience_key_id(const struct audience_ctx *ctx, const struct audience_key *key);

@@ -201,8 +201,8 @@ static size_t utf8_lead(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high) {
     return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
 }
 
-/* How many bytes at the front are plain ASCII without NUL, in steps of eight: most text is, and whole
- * tables pass through here. */
+/* How many bytes at the front are plain ASCII without NUL, in steps of eight: most text is, and
+ * whole tables pass through here. */
 static size_t ascii_run(struct bytes in) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     size_t i = 0;

@@ -232,8 +232,7 @@ enum freshness capacity_freshness(int64_t observed_ms, int64_t valid_until_ms, i
     return now_ms >= valid_until_ms - validity_ms / 4 ? FRESH_DUE : FRESH_CURRENT;
 }
 
-/* ---- the guard on shared texts
- * -------------------------------------------------------------------- */
+/* ---- the guard on shared texts ---- */
 
 /* Groups of digits that stand together: "1234 56 782" is one run of three groups. */
 struct run {

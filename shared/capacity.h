@@ -9,9 +9,18 @@
 #define REASON_MAX 120 /* bytes */
 #define AMOUNT_MAX INT64_C(1000000000000)
 
-struct amount { bool known; int64_t value; };
+struct amount {
+    bool known;
+    int64_t value;
+};
 
-enum status { STATUS_UNKNOWN = 0, STATUS_ADMITTING = 1, STATUS_CONSULT = 2, STATUS_FULL = 3, STATUS_STOPPED = 4 };
+enum status {
+    STATUS_UNKNOWN = 0,
+    STATUS_ADMITTING = 1,
+    STATUS_CONSULT = 2,
+    STATUS_FULL = 3,
+    STATUS_STOPPED = 4
+};
 const char *status_name(enum status s); /* NULL for unknown */
 enum err status_parse(const char *text, enum status *ret, struct error *e) MUST_USE;
 
@@ -42,7 +51,8 @@ struct amount capacity_total(const struct capacity *c);
 enum freshness capacity_freshness(int64_t observed_ms, int64_t valid_until_ms, int64_t now_ms);
 
 /* Shared text that leaves the building is refused when it holds nine digits in a row (separators
- * allowed) that pass the 11-test of a citizen service number. Never repeats the digits. ERR_DATA. */
+ * allowed) that pass the 11-test of a citizen service number. Never repeats the digits. ERR_DATA.
+ */
 enum err capacity_check_text(const char *what, const char *text, size_t max_bytes, struct error *e)
     MUST_USE;
 /* The test behind it, for messages that would repeat what was found. */

@@ -1,4 +1,5 @@
-/* Owns certificates: a member key vouching for an agent's keys. Source: docs/protocol.md, "Certificates". */
+/* Owns certificates: a member key vouching for an agent's keys. Source: docs/protocol.md,
+ * "Certificates". */
 #ifndef PLEK_CERT_H
 #define PLEK_CERT_H
 

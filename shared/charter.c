@@ -49,8 +49,7 @@ const char *charter_default_json(void) {
     return default_json;
 }
 
-/* ---- small pieces
- * ---------------------------------------------------------------------------------- */
+/* ---- small pieces ---- */
 
 static bool is_code_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -160,8 +159,7 @@ static size_t read_list(const struct json_at *at, size_t max, const char *item) 
     return at->error->code == ERR_OK ? count : 0;
 }
 
-/* ---- attributes
- * ------------------------------------------------------------------------------------ */
+/* ---- attributes ---- */
 
 static void read_value(const struct json_at *at, struct charter_value *ret) {
     static const char *const keys[] = {"code", "label", NULL};
@@ -217,8 +215,7 @@ static void read_attributes(const struct json_at *at, struct charter_service *re
     }
 }
 
-/* ---- services
- * -------------------------------------------------------------------------------------- */
+/* ---- services ---- */
 
 static enum charter_unit read_unit(const struct json_at *at) {
     static const char *const names[] = {"bed", "place", "home", "hour"};
@@ -311,8 +308,7 @@ static void read_services(const struct json_at *at, struct charter *ret) {
     }
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void read_zone(const struct json_at *at, char out[static 64]) {
     const char *text = json_present(at) ? json_text(at, 1, 63) : DEFAULT_ZONE;

@@ -14,9 +14,14 @@
 #define LABEL_MAX 80
 #define DEFINITION_MAX 1000
 
-struct charter_text { char *nl, *en; }; /* both always there: one language fills in for the other */
+struct charter_text {
+    char *nl, *en;
+}; /* both always there: one language fills in for the other */
 
-struct charter_value { char code[CODE_MAX + 1]; struct charter_text label; };
+struct charter_value {
+    char code[CODE_MAX + 1];
+    struct charter_text label;
+};
 struct charter_attribute {
     char name[CODE_MAX + 1];
     struct charter_text label;
@@ -28,19 +33,19 @@ struct charter_service {
     char code[CODE_MAX + 1];
     struct charter_text label, definition;
     enum charter_unit unit;
-    bool per_week;          /* of hours */
-    int decimals;           /* 0..3; figures are int64 scaled by 10^decimals */
-    int64_t validity_ms;    /* of a figure that names none */
+    bool per_week;       /* of hours */
+    int decimals;        /* 0..3; figures are int64 scaled by 10^decimals */
+    int64_t validity_ms; /* of a figure that names none */
     struct charter_attribute *attributes;
     size_t attribute_count;
     bool has_light;
     int64_t light_green, light_orange; /* scaled: available >= green, >= orange, else red */
 };
 struct charter {
-    char *name;             /* optional title; "" when absent */
+    char *name; /* optional title; "" when absent */
     struct charter_text purpose;
-    char time_zone[64];     /* syntax checked here; zone_find says whether it exists */
-    int64_t k;              /* minimum contributors */
+    char time_zone[64]; /* syntax checked here; zone_find says whether it exists */
+    int64_t k;          /* minimum contributors */
     int64_t longest_validity_ms;
     int64_t keep_days;
     struct charter_service *services;
@@ -48,14 +53,16 @@ struct charter {
     char *suggested_policy; /* JSON text, or NULL; its form is checked by policy_parse */
 };
 
-/* `name` is what errors call the document. ERR_DATA with line and column, or a path to the fault. */
+/* `name` is what errors call the document. ERR_DATA with line and column, or a path to the fault.
+ */
 enum err charter_parse(struct bytes json, const char *name, struct charter **ret, struct error *e)
     MUST_USE;
 void charter_free(struct charter *c);
 /* The charter of `plek-hub init` without --charter: one service `bed`, as JSON text. */
 const char *charter_default_json(void);
 const struct charter_service *charter_service(const struct charter *c, const char *code);
-const struct charter_attribute *charter_attribute(const struct charter_service *s, const char *name);
+const struct charter_attribute *charter_attribute(const struct charter_service *s,
+                                                  const char *name);
 /* The form of every code, attribute name and value: [a-z0-9][a-z0-9_-]*, at most CODE_MAX. */
 bool charter_code_valid(const char *text);
 bool charter_value_allowed(const struct charter_attribute *a, const char *value);

@@ -318,8 +318,8 @@ static size_t skip_quoted(const struct buf *text, size_t at) {
     return text->len;
 }
 
-/* libconfuse 3.3 counts the lines of comments more than once, so it is not shown those that end with
- * their line. */
+/* libconfuse 3.3 counts the lines of comments more than once, so it is not shown those that end
+ * with their line. */
 static void blank_line_comments(struct buf *text) {
     size_t i = 0;
     while (i < text->len) {

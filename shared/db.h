@@ -30,16 +30,16 @@ struct db_statement {
  * Errors: ERR_SCHEMA_NEWER (nothing touched), ERR_CONFIG for a file that is another application's,
  * ERR_LOCKED, ERR_DISK_FULL, ERR_STORE. */
 enum err db_open(const char *path, const char *vfs, const struct db_schema *schema,
-                 const struct db_statement *statements, int count, struct db **ret,
-                 struct error *e) MUST_USE;
+                 const struct db_statement *statements, int count, struct db **ret, struct error *e)
+    MUST_USE;
 void db_close(struct db *db); /* accepts NULL; rolls back an open transaction; checkpoints */
 
 /* Transactions. They nest by counting: only the outermost begins and commits. After db_rollback at
  * any depth every enclosing db_commit fails with ERR_STORE and nothing is changed; only a savepoint
  * that stands around the rolled-back level bounds it: db_undo to it, and the rest can commit.
  * db_commit returns only after the sync of its commit. ERR_DISK_FULL, ERR_STORE, ERR_CONFLICT (a
- * deferred foreign key): rolled back, and the level has ended (no db_rollback after it). When SQLite
- * itself ended the transaction after a failure, every statement and commit in it fails. */
+ * deferred foreign key): rolled back, and the level has ended (no db_rollback after it). When
+ * SQLite itself ended the transaction after a failure, every statement and commit in it fails. */
 enum err db_begin(struct db *db, struct error *e) MUST_USE;
 enum err db_commit(struct db *db, struct error *e) MUST_USE;
 void db_rollback(struct db *db);
@@ -64,7 +64,8 @@ struct db_query {
 struct db_query db_query(struct db *db, int statement);
 void db_bind_int(struct db_query *q, const char *name, int64_t value);
 void db_bind_text(struct db_query *q, const char *name, const char *value); /* NULL binds NULL */
-void db_bind_blob(struct db_query *q, const char *name, struct bytes value); /* data NULL, len 0: empty blob */
+void db_bind_blob(struct db_query *q, const char *name,
+                  struct bytes value); /* data NULL, len 0: empty blob */
 void db_bind_null(struct db_query *q, const char *name);
 /* NULL when !present: unknown is never 0. */
 void db_bind_opt(struct db_query *q, const char *name, bool present, int64_t value);
@@ -84,7 +85,7 @@ enum err db_run(struct db *db, int statement, struct error *e) MUST_USE;
 void db_test_set_synchronous(struct db *db, int level);
 #endif
 
-int64_t db_changes(struct db *db);     /* rows changed by the last statement */
+int64_t db_changes(struct db *db); /* rows changed by the last statement */
 int64_t db_last_rowid(struct db *db);
 bool db_in_transaction(const struct db *db);
 /* PASSIVE checkpoint, for idle moments. */

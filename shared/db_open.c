@@ -84,8 +84,8 @@ static enum err db_open_handle(struct db *db, const char *vfs, struct error *e) 
     if (code != ERR_OK)
         return code;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    /* Counting its memory costs a lock an allocation and nobody reads it. Refused, which is harmless,
-     * once SQLite has been used in this process. */
+    /* Counting its memory costs a lock an allocation and nobody reads it. Refused, which is
+     * harmless, once SQLite has been used in this process. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     errno = 0;
     int rc = sqlite3_open_v2(db->path, &db->handle, flags, vfs);

@@ -5,8 +5,7 @@
 
 #include "directory_private.h"
 
-/* ---- words
- * ------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static const char *const role_names[] = {NULL, "provider", "coordinator", "observer"};
 
@@ -46,8 +45,7 @@ void directory_fold(char out[static NAME_MAX_BYTES + 1], const char *name) {
     out[i] = '\0';
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static enum err list_reserve(struct list *l, struct error *e) {
     if (l->count < l->cap) {
@@ -130,8 +128,7 @@ void directory_free(struct directory *d) {
     free(d);
 }
 
-/* ---- looking up
- * ---------------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 static const struct name_record *name_record(const struct directory *d, const char *name) {
     char folded[NAME_MAX_BYTES + 1];

@@ -38,11 +38,11 @@ struct invitation {
     char name[NAME_MAX_BYTES + 1];
     enum role role;
     int64_t expires_ms;
-    bool replaced;              /* by a newer one for the same name, before it was used */
+    bool replaced; /* by a newer one for the same name, before it was used */
     bool used;
     int64_t used_ms;
-    struct public_key used_by;  /* member key */
-    struct hash used_request;   /* SHA-256 of the SignedJoin: the same request gets the same answer */
+    struct public_key used_by; /* member key */
+    struct hash used_request; /* SHA-256 of the SignedJoin: the same request gets the same answer */
 };
 
 struct directory;
@@ -54,38 +54,47 @@ void directory_free(struct directory *d);
  * feed_check by the caller. Checks the event itself: names never reused, invitation known, unused
  * and not expired at the claimed time, join's signatures, charter valid, state transitions.
  * Errors: ERR_MALFORMED, ERR_NAME_TAKEN, ERR_INVITE_*, ERR_SIGNATURE, ERR_CERTIFICATE, ERR_DATA,
- * ERR_NETWORK, ERR_CONFLICT, ERR_UNKNOWN_MEMBER, ERR_NOT_FOUND, ERR_REVOKED, ERR_LOW_ORDER, ERR_CAP,
- * ERR_NO_MEMORY. Unknown kinds: ERR_OK, no effect.
- * Afterwards directory_head is this entry's. */
+ * ERR_NETWORK, ERR_CONFLICT, ERR_UNKNOWN_MEMBER, ERR_NOT_FOUND, ERR_REVOKED, ERR_LOW_ORDER,
+ * ERR_CAP, ERR_NO_MEMORY. Unknown kinds: ERR_OK, no effect. Afterwards directory_head is this
+ * entry's. */
 enum err directory_apply(struct directory *d, const struct entry *entry, struct error *e) MUST_USE;
 
-struct head directory_head(const struct directory *d);          /* seq 0: nothing applied */
+struct head directory_head(const struct directory *d); /* seq 0: nothing applied */
 const struct public_key *directory_network(const struct directory *d);
 const struct public_key *directory_hub_box(const struct directory *d);
-const char *directory_name(const struct directory *d);          /* the network's */
-const struct charter *directory_charter(const struct directory *d);   /* NULL before genesis+charter */
+const char *directory_name(const struct directory *d); /* the network's */
+const struct charter *directory_charter(
+    const struct directory *d); /* NULL before genesis+charter */
 struct bytes directory_charter_json(const struct directory *d);
 uint32_t directory_charter_version(const struct directory *d);
 
 const struct member *directory_member(const struct directory *d, const struct public_key *key);
 /* Names are told apart without regard to the case of ASCII letters. */
 const struct member *directory_member_named(const struct directory *d, const char *name);
-const struct member_agent *directory_agent(const struct directory *d, const struct public_key *agent);
-const struct invitation *directory_invitation(const struct directory *d, const struct public_key *invite);
+const struct member_agent *directory_agent(const struct directory *d,
+                                           const struct public_key *agent);
+const struct invitation *directory_invitation(const struct directory *d,
+                                              const struct public_key *invite);
 bool directory_name_used(const struct directory *d, const char *name); /* members and invitations */
 size_t directory_member_count(const struct directory *d);
-const struct member *directory_member_at(const struct directory *d, size_t index); /* in order of admission */
+const struct member *directory_member_at(const struct directory *d,
+                                         size_t index); /* in order of admission */
 size_t directory_agent_count(const struct directory *d);
 const struct member_agent *directory_agent_at(const struct directory *d, size_t index);
 
-/* Builders of the hub feed's plain views (hub side, tests): append the encoded message. ERR_DATA when a
- * name, role, reason or charter is not one. `reason` may be NULL. */
-enum err event_genesis(const char *name, const struct public_key *box, struct buf *out, struct error *e) MUST_USE;
-enum err event_charter(uint32_t version, struct bytes json, struct buf *out, struct error *e) MUST_USE;
+/* Builders of the hub feed's plain views (hub side, tests): append the encoded message. ERR_DATA
+ * when a name, role, reason or charter is not one. `reason` may be NULL. */
+enum err event_genesis(const char *name, const struct public_key *box, struct buf *out,
+                       struct error *e) MUST_USE;
+enum err event_charter(uint32_t version, struct bytes json, struct buf *out, struct error *e)
+    MUST_USE;
 enum err event_invited(const struct invitation *i, struct buf *out, struct error *e) MUST_USE;
 enum err event_admitted(struct bytes join, struct buf *out, struct error *e) MUST_USE;
-enum err event_certified(struct bytes certificate, struct buf *out, struct error *e) MUST_USE; /* a SignedCertificate */
-enum err event_member(const struct public_key *member, const char *reason, struct buf *out, struct error *e) MUST_USE;
-enum err event_revoked(const struct public_key *member, const struct public_key *agent, const char *reason, struct buf *out, struct error *e) MUST_USE;
+enum err event_certified(struct bytes certificate, struct buf *out, struct error *e)
+    MUST_USE; /* a SignedCertificate */
+enum err event_member(const struct public_key *member, const char *reason, struct buf *out,
+                      struct error *e) MUST_USE;
+enum err event_revoked(const struct public_key *member, const struct public_key *agent,
+                       const char *reason, struct buf *out, struct error *e) MUST_USE;
 
 #endif

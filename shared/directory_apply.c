@@ -167,8 +167,7 @@ static enum err apply_invited(struct directory *d, const struct event *event, st
     return code != ERR_OK ? code : add_invitation(d, &made, e);
 }
 
-/* ---- admitted, certified
- * -------------------------------------------------------------------------- */
+/* ---- admitted, certified ---- */
 
 /* The directory's own items may be changed by the directory. */
 static struct invitation *own_invitation(const struct directory *d, const struct public_key *k) {
@@ -340,8 +339,7 @@ static enum err apply_certified(struct directory *d, const struct event *event, 
     return code != ERR_OK ? code : certify(d, &cert, e);
 }
 
-/* ---- suspended, resumed, removed, revoked
- * ----------------------------------------------------------- */
+/* ---- suspended, resumed, removed, revoked ---- */
 
 static enum err find_member(const struct directory *d, struct bytes raw, struct member **ret,
                             struct error *e) {
@@ -427,9 +425,7 @@ static enum err apply_revoked(struct directory *d, const struct event *event, st
     return code;
 }
 
-/* ---- one entry
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- one entry ---- */
 
 struct handler {
     uint32_t kind;

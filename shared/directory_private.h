@@ -1,5 +1,5 @@
-/* Owns what directory.c (looking up), directory_apply.c (events) and event.c (builders) share of the
- * directory. Nobody else includes it. */
+/* Owns what directory.c (looking up), directory_apply.c (events) and event.c (builders) share of
+ * the directory. Nobody else includes it. */
 #ifndef PLEK_DIRECTORY_PRIVATE_H
 #define PLEK_DIRECTORY_PRIVATE_H
 
@@ -11,7 +11,7 @@
 /* A name that was given once, in the form that tells names apart. */
 struct name_record {
     char folded[NAME_MAX_BYTES + 1];
-    const struct member *member; /* NULL: only invited so far */
+    const struct member *member;   /* NULL: only invited so far */
     struct invitation *invitation; /* the newest one for this name */
 };
 
@@ -39,7 +39,7 @@ struct directory {
 
 /* Room for one more in a list and, where given, its table: what comes next cannot fail. */
 enum err directory_reserve(struct list *l, struct map *m, struct error *e) MUST_USE;
-void directory_push(struct list *l, void *take_item); /* room is reserved */
+void directory_push(struct list *l, void *take_item);      /* room is reserved */
 void *directory_take_zeroed(size_t size, struct error *e); /* NULL and ERR_NO_MEMORY in *e */
 void charter_record_free(struct charter_record *r);
 /* ASCII letters without case: names that differ only there are one name. */

@@ -15,7 +15,7 @@
 #define TARGET_MAX 32
 
 /* Entry kinds: uint32 on the wire; unknown ones are stored and relayed. */
-#define ENTRY_OPEN 1u     /* first of an incarnation */
+#define ENTRY_OPEN 1u /* first of an incarnation */
 #define ENTRY_UPDATE 2u
 #define ENTRY_BOX_RENEWAL 3u
 #define ENTRY_HUB_GENESIS 16u
@@ -78,13 +78,13 @@ struct view {
  * allocation: immutable, may be read by several threads. */
 struct entry {
     struct header header;
-    struct hash hash;            /* SHA-256 of the header's exact bytes */
+    struct hash hash; /* SHA-256 of the header's exact bytes */
     struct bytes header_bytes;
     struct signature signature;
-    struct view *views;          /* all (entry) or some (excerpt) */
-    uint32_t *indices;           /* of each view in the entry */
-    size_t view_count;           /* how many are in `views` */
-    struct hash *leaves;         /* internal: all leaf hashes; NULL for an excerpt */
+    struct view *views;  /* all (entry) or some (excerpt) */
+    uint32_t *indices;   /* of each view in the entry */
+    size_t view_count;   /* how many are in `views` */
+    struct hash *leaves; /* internal: all leaf hashes; NULL for an excerpt */
 };
 
 /* Fills in view_count and views_root, signs, and appends the Entry's bytes. Views need kind,

@@ -1,5 +1,6 @@
 /* Named failpoints: in test builds (PLEK_FAILPOINTS) the process kills itself with SIGKILL when it
- * passes the point named in PLEK_FAILPOINT ("name" or "name:n" for the n-th pass). Nothing in others. */
+ * passes the point named in PLEK_FAILPOINT ("name" or "name:n" for the n-th pass). Nothing in
+ * others. */
 #ifndef PLEK_FAILPOINT_H
 #define PLEK_FAILPOINT_H
 

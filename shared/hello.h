@@ -34,8 +34,8 @@ enum err hub_hello_parse(struct bytes in, const struct public_key *pinned, struc
 /* 2. agent -> hub, signed over (pinned hub key, hub hello, hello). */
 struct agent_hello {
     struct public_key network, kx;
-    struct cert cert;              /* verified */
-    struct bytes cert_bytes;       /* borrowed */
+    struct cert cert;        /* verified */
+    struct bytes cert_bytes; /* borrowed */
     bool has_hub_head;
     struct head hub_head;
     struct bytes checkpoint, join; /* borrowed; len 0: none */

@@ -26,9 +26,9 @@ enum err address_parse(const char *text, char out[static INVITE_ADDRESS_MAX], st
 
 struct join {
     struct public_key network, invite;
-    struct hash next_member;  /* BLAKE2b-256 of the successor member key */
-    struct cert cert;         /* verified */
-    struct bytes cert_bytes;  /* borrowed from the bytes given to join_verify */
+    struct hash next_member; /* BLAKE2b-256 of the successor member key */
+    struct cert cert;        /* verified */
+    struct bytes cert_bytes; /* borrowed from the bytes given to join_verify */
 };
 
 /* Appends the SignedJoin's bytes; deterministic: the same keys give the same request. */
@@ -37,7 +37,8 @@ enum err join_build(const struct public_key *network, const struct sign_pair *in
                     const struct sign_pair *agent, struct bytes cert, struct buf *out,
                     struct error *e) MUST_USE;
 /* Strict decode, all three signatures, the certificate, network and member alike throughout.
- * ERR_MALFORMED, ERR_CAP, ERR_FORMAT, ERR_SIGNATURE, ERR_CERTIFICATE, ERR_NETWORK, ERR_LOW_ORDER. */
+ * ERR_MALFORMED, ERR_CAP, ERR_FORMAT, ERR_SIGNATURE, ERR_CERTIFICATE, ERR_NETWORK, ERR_LOW_ORDER.
+ */
 enum err join_verify(struct bytes in, const struct public_key *network, struct join *ret,
                      struct error *e) MUST_USE;
 

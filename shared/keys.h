@@ -11,11 +11,23 @@
 #define SIGNATURE_LEN 64
 #define FINGERPRINT_SIZE 40 /* "XXXX-XXXX-..." eight groups of four, and its NUL */
 
-struct public_key { uint8_t b[KEY_LEN]; };   /* Ed25519 or X25519 */
-struct hash { uint8_t b[HASH_LEN]; };
-struct signature { uint8_t b[SIGNATURE_LEN]; };
-struct sign_pair { struct public_key pub; uint8_t secret[64]; };
-struct box_pair { struct public_key pub; uint8_t secret[32]; };
+struct public_key {
+    uint8_t b[KEY_LEN];
+}; /* Ed25519 or X25519 */
+struct hash {
+    uint8_t b[HASH_LEN];
+};
+struct signature {
+    uint8_t b[SIGNATURE_LEN];
+};
+struct sign_pair {
+    struct public_key pub;
+    uint8_t secret[64];
+};
+struct box_pair {
+    struct public_key pub;
+    uint8_t secret[32];
+};
 
 /* sodium_init once; ERR_INTERNAL when it fails. Call first in every main and test. */
 enum err keys_init(struct error *e) MUST_USE;
@@ -65,8 +77,8 @@ bool fingerprint_matches(const struct public_key *member, const char *text);
 
 /* base64url without padding (RFC 4648 section 5); out has room for 4*ceil(len/3)+1. */
 void base64_encode(char *out, size_t size, struct bytes in);
-enum err base64_decode(uint8_t *ret, size_t len, const char *text, size_t text_len,
-                       struct error *e) MUST_USE; /* exactly len bytes or ERR_DATA */
+enum err base64_decode(uint8_t *ret, size_t len, const char *text, size_t text_len, struct error *e)
+    MUST_USE; /* exactly len bytes or ERR_DATA */
 
 /* Randomness, injected wherever it is needed: the shell gives libsodium's, tests a seeded one. */
 struct entropy {

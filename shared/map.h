@@ -7,7 +7,11 @@
 
 #define MAP_SEED_LEN 16
 
-struct map_slot { uint64_t hash; struct bytes key; const void *item; };
+struct map_slot {
+    uint64_t hash;
+    struct bytes key;
+    const void *item;
+};
 struct map {
     struct map_slot *slots; /* cap of them, a power of two; a free one has item NULL */
     size_t cap, count;

@@ -29,8 +29,7 @@ static void *take_zeroed(const struct json_at *at, size_t count, size_t size) {
     return made;
 }
 
-/* ---- one audience
- * ----------------------------------------------------------------------------------- */
+/* ---- one audience ---- */
 
 static void unknown_member(const struct json_at *at, const char *text) {
     if (at->error->code == ERR_OK) {
@@ -191,8 +190,7 @@ static void read_audience(const struct reader *r, const struct json_at *at,
     ret->history = json_bool_or(&history, false);
 }
 
-/* ---- all audiences
- * ---------------------------------------------------------------------------------- */
+/* ---- all audiences ---- */
 
 /* A member's seat in an audience, for finding those who sit in two. */
 struct seat {
@@ -362,8 +360,7 @@ void policy_free(struct policy *p) {
     free(p);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* json_*_new functions take the value they are given, also when they fail. */
 static bool set(json_t *object, const char *key, json_t *take_value) {

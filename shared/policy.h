@@ -11,12 +11,12 @@
 #define POLICY_MAX_MEMBERS 10000 /* an audience */
 
 struct policy_audience {
-    char name[CODE_MAX + 1];       /* unique, [a-z0-9][a-z0-9_-]* */
-    struct public_key *members;    /* resolved member keys; the hub stands as the network's key */
+    char name[CODE_MAX + 1];    /* unique, [a-z0-9][a-z0-9_-]* */
+    struct public_key *members; /* resolved member keys; the hub stands as the network's key */
     size_t member_count;
     char (*services)[CODE_MAX + 1];
-    size_t service_count;          /* 0 with all_services */
-    bool all_services;             /* "*" */
+    size_t service_count; /* 0 with all_services */
+    bool all_services;    /* "*" */
     struct precision precision;
     bool history;
 };
@@ -33,9 +33,8 @@ enum err policy_parse(struct bytes json, const char *name, const struct director
                       struct policy **ret, struct error *e) MUST_USE;
 /* As policy_parse for a policy that was accepted before: a service that the charter has dropped
  * since is no fault (it covers nothing). */
-enum err policy_parse_stored(struct bytes json, const char *name,
-                             const struct directory *directory, struct policy **ret,
-                             struct error *e) MUST_USE;
+enum err policy_parse_stored(struct bytes json, const char *name, const struct directory *directory,
+                             struct policy **ret, struct error *e) MUST_USE;
 void policy_free(struct policy *p);
 /* The stored form: members as keys in hex ("@hub" stays). Caller owns; NULL: no memory. */
 json_t *policy_to_json(const struct policy *p, const struct directory *directory);

@@ -1,5 +1,6 @@
 /* Owns the picture one audience has of one agent: composing it from records, its bytes, and reading
- * it back. Preview and sealing both go through snapshot_compose. Source: docs/protocol.md, "State". */
+ * it back. Preview and sealing both go through snapshot_compose. Source: docs/protocol.md, "State".
+ */
 #ifndef PLEK_SNAPSHOT_H
 #define PLEK_SNAPSHOT_H
 
@@ -17,10 +18,12 @@
 struct site {
     uint32_t id;
     char name[SITE_NAME_MAX + 1];
-    char region[REGION_MAX + 1], phone[PHONE_MAX + 1], hours[HOURS_MAX + 1],
-        reports[HOURS_MAX + 1], note[NOTE_MAX + 1]; /* "" = not said */
+    char region[REGION_MAX + 1], phone[PHONE_MAX + 1], hours[HOURS_MAX + 1], reports[HOURS_MAX + 1],
+        note[NOTE_MAX + 1]; /* "" = not said */
 };
-struct attribute { char name[CODE_MAX + 1], value[CODE_MAX + 1]; };
+struct attribute {
+    char name[CODE_MAX + 1], value[CODE_MAX + 1];
+};
 
 /* An own line with its newest capacity (the agent's records). */
 struct line {
@@ -46,7 +49,7 @@ struct snapshot {
     uint32_t charter_version;
     enum precision_kind precision;
     int64_t step;
-    struct site *sites;      /* only those with a line here */
+    struct site *sites; /* only those with a line here */
     size_t site_count;
     struct seen_line *lines; /* ordered by site, service, ward: same content, same bytes */
     size_t line_count;
@@ -65,8 +68,9 @@ void snapshot_free(struct snapshot *s);
 enum err snapshot_encode(const struct snapshot *s, struct buf *out, struct error *e) MUST_USE;
 /* BLAKE2b-256 over what the audience would see, without counter: has it changed? */
 enum err snapshot_digest(const struct snapshot *s, struct hash *ret, struct error *e) MUST_USE;
-/* Lenient about unknown fields, strict about ranges, indices, texts, what the precision may say, and
- * the order of sites, lines and attributes (which has no duplicates). ERR_MALFORMED, ERR_CAP, ERR_NO_MEMORY. */
+/* Lenient about unknown fields, strict about ranges, indices, texts, what the precision may say,
+ * and the order of sites, lines and attributes (which has no duplicates). ERR_MALFORMED, ERR_CAP,
+ * ERR_NO_MEMORY. */
 enum err snapshot_decode(struct bytes plain, struct snapshot **ret, struct error *e) MUST_USE;
 /* The reader's rule on times: shift_ms = min(0, received - claimed) is added to observed and valid;
  * ERR_VALIDITY when a validity is longer than allowed (below exact: than that rounded up to 15

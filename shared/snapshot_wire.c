@@ -19,8 +19,7 @@ static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for a snapshot");
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* The message and the memory its pointers lead to. */
 struct draft {
@@ -235,8 +234,7 @@ enum err snapshot_encode(const struct snapshot *s, struct buf *out, struct error
     return code;
 }
 
-/* ---- reading: small pieces
- * ------------------------------------------------------------------------------ */
+/* ---- reading: small pieces ---- */
 
 static enum err malformed(struct error *e, const char *what) {
     return error_set(e, ERR_MALFORMED, "snapshot: %s", what);
@@ -297,8 +295,7 @@ static enum err take_time(protobuf_c_boolean has, int64_t value, int64_t base_s,
     return ERR_OK;
 }
 
-/* ---- reading: lines
- * ------------------------------------------------------------------------------------- */
+/* ---- reading: lines ---- */
 
 static bool has_exact_only(const Plek__Line *l) {
     return l->has_total || l->has_occupied || l->has_held || l->has_blocked || l->has_need ||
@@ -445,8 +442,7 @@ static enum err read_line(const Plek__Snapshot *m, size_t i, struct snapshot *s,
                : malformed(e, "found lines out of order or twice, expected site, service, ward");
 }
 
-/* ---- reading: the whole
- * --------------------------------------------------------------------------------- */
+/* ---- reading: the whole ---- */
 
 static enum err read_site(const Plek__SiteCard *c, struct site *ret, struct error *e) {
     ret->id = c->id;

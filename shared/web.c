@@ -147,7 +147,7 @@ void web_event(struct web *web, const char *name) {
     }
 }
 
-/* ---- request ------------------------------------------------------------------------------ */
+/* ---- request ---- */
 
 static bool read_method(struct lws *wsi, enum api_method *ret) {
     static const struct {
@@ -304,7 +304,7 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
     return 0;
 }
 
-/* ---- response ----------------------------------------------------------------------------- */
+/* ---- response ---- */
 
 static int write_headers(struct exchange *x) {
     unsigned char room[LWS_PRE + HEADER_ROOM], *start = room + LWS_PRE, *p = start;

@@ -45,8 +45,7 @@ void lab_poll_pause(void) {
     nanosleep(&t, NULL);
 }
 
-/* ---- the scratch directory
- * ------------------------------------------------------------------------- */
+/* ---- the scratch directory ---- */
 
 void lab_open(struct lab *lab, const char *name) {
     memset(lab, 0, sizeof *lab);
@@ -171,8 +170,7 @@ const char *lab_read(struct lab *lab, const char *path) {
     return keep(lab, read_from(path, 0));
 }
 
-/* ---- processes
- * -------------------------------------------------------------------------------------- */
+/* ---- processes ---- */
 
 static const char *program_path(const char *name, char path[static PATH_MAX]) {
     if (strncmp(name, "plek-", 5) != 0)
@@ -240,8 +238,7 @@ static int wait_for(pid_t pid, int64_t deadline_ms, const char *what) {
     }
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------------ */
+/* ---- commands ---- */
 
 const struct result *lab_run(struct lab *lab, const char *input, const char *const *argv) {
     const char *out = lab_path(lab, "run-%d.out", lab->run_count);
@@ -298,8 +295,7 @@ json_t *lab_json(struct lab *lab, const char *file, int line, const char *const 
     return document;
 }
 
-/* ---- programs in the background
- * ---------------------------------------------------------------------- */
+/* ---- programs in the background ---- */
 
 static struct process *process_named(struct lab *lab, const char *name) {
     for (int i = 0; i < lab->process_count; i++)

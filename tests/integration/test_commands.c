@@ -57,8 +57,7 @@ static const char *const hub_commands[] = {
     "aggregate",     "status",         NULL,
 };
 
-/* ---- every command
- * ------------------------------------------------------------------------------- */
+/* ---- every command ---- */
 
 /* The words of "site add" into argv after the program's name; returns how many. */
 static int split_words(const char *command, const char **argv) {
@@ -110,8 +109,7 @@ Test(commands, help_version_and_unknown_options) {
     lab_pass(&lab);
 }
 
-/* ---- files and processes
- * --------------------------------------------------------------------------- */
+/* ---- files and processes ---- */
 
 static void expect_mode(const char *path, mode_t mode) {
     struct stat info;
@@ -209,8 +207,7 @@ Test(commands, configuration_faults_name_file_and_line) {
     lab_pass(&lab);
 }
 
-/* ---- bad input: the place is named and nothing changes
- * ---------------------------------------------- */
+/* ---- bad input: the place is named and nothing changes ---- */
 
 #define PROFILE                                                                                    \
     "{\"format\":1,\"service\":\"bed\",\"ward\":{\"column\":\"ward\"},"                            \
@@ -430,8 +427,7 @@ Test(commands, bad_input_at_the_hub_changes_nothing) {
     lab_pass(&lab);
 }
 
-/* ---- alike with and without a daemon
- * ------------------------------------------------------------------ */
+/* ---- alike with and without a daemon ---- */
 
 static const char *const reads[][4] = {
     {"lines"},          {"lines", "bed"},    {"site", "list"},

@@ -27,8 +27,7 @@
 #define KILLED "Hamburg"
 #define DESK "Leitstelle"
 
-/* ---- the published files
- * ------------------------------------------------------------------------------ */
+/* ---- the published files ---- */
 
 struct day_row {
     char day[11], place[40];
@@ -137,8 +136,7 @@ static void choose(void) {
                  nation.rows[i * (nation.count - 1) / (DAYS - 1)].day);
 }
 
-/* ---- the network
- * ------------------------------------------------------------------------------------------ */
+/* ---- the network ---- */
 
 static const char charter[] =
     "{\"format\":1,\"name\":\"Intensive care\",\"time_zone\":\"Europe/Berlin\",\"k\":3,"
@@ -203,8 +201,7 @@ static void import_all(const char *day, const char *profile) {
         expect_imported(running[i]);
 }
 
-/* ---- what has to hold
- * ----------------------------------------------------------------------------------------- */
+/* ---- what has to hold ---- */
 
 struct expected {
     int64_t free, occupied, current, expired;
@@ -285,9 +282,7 @@ static void expect_away_is_old(const char *last_day) {
     cr_assert(freshness && strcmp(freshness, "current") != 0, "%s", lab_dump(&lab, row));
 }
 
-/* ---- the story
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the story ---- */
 
 /* Its last row holds a few seconds more; then the member is off, and its figure is unknown, not
  * stale. */

@@ -31,7 +31,7 @@ static void teardown(void) {
 
 TestSuite(precisions, .init = setup, .fini = teardown, .timeout = 240);
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 enum { EXACT, ROUNDED, BAND, LIGHT, PRECISIONS };
 static const char *const precisions[PRECISIONS] = {"exact", "rounded:5", "band", "light"};
@@ -144,7 +144,7 @@ static void share(int turn) {
     json_decref(policy);
 }
 
-/* ---- what is seen ---------------------------------------------------------------------------- */
+/* ---- what is seen ---- */
 
 /* Without what runs on, and what is the finder's to say. */
 static json_t *comparable(json_t *rows) {

@@ -61,8 +61,7 @@ static json_t *lines_without_age(void) {
     return lines;
 }
 
-/* ---- long tables
- * --------------------------------------------------------------------------------- */
+/* ---- long tables ---- */
 
 Test(tables, a_bad_date_in_row_26999_of_27000_names_the_place_and_changes_nothing) {
     one_member();
@@ -146,8 +145,7 @@ Test(tables, a_dry_run_lists_every_line_and_changes_nothing) {
     lab_pass(&lab);
 }
 
-/* ---- numbers of persons
- * -------------------------------------------------------------------------- */
+/* ---- numbers of persons ---- */
 
 Test(tables, no_message_repeats_a_number_of_a_person) {
     static const char *const columns[] = {"service", "ward", "vrij", "status", "note", "datum"};
@@ -174,8 +172,7 @@ Test(tables, no_message_repeats_a_number_of_a_person) {
     lab_pass(&lab);
 }
 
-/* ---- places
- * -------------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 #define ALL                                                                                        \
     "{\"audiences\":[{\"name\":\"a\",\"members\":[\"@hub\",\"B\"],\"services\":[\"*\"],"           \
@@ -245,8 +242,7 @@ Test(tables, places_come_from_a_table_too) {
     lab_pass(&lab);
 }
 
-/* ---- export
- * -------------------------------------------------------------------------------------- */
+/* ---- export ---- */
 
 Test(tables, export_of_own_lines_and_the_picture) {
     one_member();

@@ -57,8 +57,7 @@ static inline void excerpt_of(struct world *w, size_t at, int i, uint32_t kind, 
     cr_assert(world_excerpt(w, &w->log[at], i, kind, true, out));
 }
 
-/* ---- crafted entries
- * ------------------------------------------------------------------------------------ */
+/* ---- crafted entries ---- */
 
 /* An entry in A's name with one view, as its parts say; signed by `signer`. */
 struct craft {

@@ -238,8 +238,8 @@ Test(find, the_most_useful_comes_first) {
     world_set(&w, A, "bed", "over", "free=-1 status=admitting");
     world_set(&w, A, "bed", "most", "free=7 status=consult");
     world_settle(&w);
-    static const char *const order[] = {"most", "b",       "z",    "older",   "consult",
-                                        "unknown", "full", "stopped", "over", "expired"};
+    static const char *const order[] = {"most",    "b",    "z",       "older", "consult",
+                                        "unknown", "full", "stopped", "over",  "expired"};
     json_t *rows = find(&w, "bed", NULL, NULL, NULL);
     cr_assert_eq(json_array_size(rows), sizeof order / sizeof order[0]);
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)

@@ -123,7 +123,7 @@ static struct line line_of(const char *service, const char *ward) {
     return r.line;
 }
 
-/* ---- what rows become ------------------------------------------------------------------------ */
+/* ---- what rows become ---- */
 
 Test(import, a_row_of_the_day) {
     struct options o = {.where = {"land=Nord", "datum=2026-09-11"}};
@@ -236,7 +236,7 @@ Test(import, several_lines_many_rows) {
     buf_done(&text);
 }
 
-/* ---- again ----------------------------------------------------------------------------------- */
+/* ---- again ---- */
 
 Test(import, the_same_file_twice_changes_nothing) {
     struct options o = {.where = {"land=Nord"}};
@@ -317,7 +317,7 @@ Test(import, dry_run_reports_and_changes_nothing) {
     free(after);
 }
 
-/* ---- dialects: one test for each trap -------------------------------------------------------- */
+/* ---- dialects: one test for each trap ---- */
 
 #define DATE_FORM(form)                                                                            \
     "{\"format\":1,\"service\":\"bed\",\"columns\":{\"free\":\"f\",\"next_free\":\"n\"},"          \
@@ -412,7 +412,7 @@ Test(import, rows_of_delimiters_only_say_nothing) {
     cr_assert_eq(run("s;w;f;st;sec\nbed;A;1;;\n;;;;\n ; ;;;\n", wards, (struct options){0}), 1000);
 }
 
-/* ---- which row counts ------------------------------------------------------------------------ */
+/* ---- which row counts ---- */
 
 /* Two rows of an older date are nobody's concern, wherever they stand. */
 Test(import, the_order_of_rows_does_not_matter) {
@@ -433,7 +433,7 @@ Test(import, the_order_of_rows_does_not_matter) {
     }
 }
 
-/* ---- refusals -------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 /* The first row alone would do: nothing of it may be stored. */
 Test(import, faults_have_file_line_and_field) {
@@ -530,7 +530,7 @@ Test(import, failing_commit_stores_no_row) {
     watch_vfs_free(w);
 }
 
-/* ---- the examples in docs/ (run from the repository's root) ---------------------------------- */
+/* ---- the examples in docs/ (run from the repository's root) ---- */
 
 static char *whole_file(const char *path) {
     FILE *file = fopen(path, "rb");

@@ -136,9 +136,7 @@ Test(inbox, a_flipped_bit_anywhere_changes_nothing) {
     world_done(&w);
 }
 
-/* ---- grants
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- grants ---- */
 
 /* A grant by A to the agent `to`, of any key, under this key id. */
 static void refused_grant(struct world *w, const struct public_key *to,
@@ -173,9 +171,7 @@ Test(inbox, grants_that_do_not_hold_are_refused) {
     world_done(&w);
 }
 
-/* ---- states
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- states ---- */
 
 Test(inbox, a_state_is_applied_once_and_only_forward) {
     struct world w;
@@ -340,8 +336,7 @@ Test(inbox, views_that_wait_are_bounded) {
     world_done(&w);
 }
 
-/* ---- suspension, removal
- * ------------------------------------------------------------------------------------------ */
+/* ---- suspension, removal ---- */
 
 static size_t count_rows(struct world *w, int i) {
     json_t *rows = world_find(w, i, NULL);

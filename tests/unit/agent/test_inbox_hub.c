@@ -14,9 +14,7 @@ static size_t count_rows(struct world *w, int i) {
     return count;
 }
 
-/* ---- the hub's feed
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the hub's feed ---- */
 
 static void refused_hub(struct world *w, struct header header, uint32_t view_kind,
                         const struct sign_pair *signer, struct bytes content, enum err expected) {
@@ -114,9 +112,7 @@ Test(inbox_hub, positions_are_stored_and_never_go_back) {
     world_done(&w);
 }
 
-/* ---- one transaction
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- one transaction ---- */
 
 Test(inbox_hub, a_batch_goes_on_past_what_is_refused) {
     struct world w;

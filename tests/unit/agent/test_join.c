@@ -19,7 +19,7 @@ static struct bytes none(void) {
     return bytes_of(NULL, 0);
 }
 
-/* ---- init ------------------------------------------------------------------------------------ */
+/* ---- init ---- */
 
 Test(init, makes_a_private_directory) {
     struct error e = {0};
@@ -145,7 +145,7 @@ Test(init, open_without_init_says_what_to_do) {
     cr_assert_not_null(strstr(e.detail, "init"));
 }
 
-/* ---- join ------------------------------------------------------------------------------------ */
+/* ---- join ---- */
 
 static struct bytes request(struct agent_session_config *config) {
     struct error e = {0};

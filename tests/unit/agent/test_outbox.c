@@ -116,8 +116,7 @@ Test(outbox, a_joiner_gets_the_current_key_only) {
     world_done(&w);
 }
 
-/* ---- new keys
- * ------------------------------------------------------------------------------------------ */
+/* ---- new keys ---- */
 
 static struct hash current_key(const struct world *w) {
     for (size_t i = w->log_count; i > 0; i--)
@@ -339,9 +338,7 @@ Test(outbox, observers_publish_nothing) {
     world_done(&w);
 }
 
-/* ---- room
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- room ---- */
 
 Test(outbox, what_does_not_fit_goes_in_following_entries_grants_first) {
     struct world w;
@@ -373,8 +370,7 @@ Test(outbox, what_does_not_fit_goes_in_following_entries_grants_first) {
     world_done(&w);
 }
 
-/* ---- nothing half done
- * ------------------------------------------------------------------------------------------- */
+/* ---- nothing half done ---- */
 
 Test(outbox, a_failed_commit_leaves_nothing_half_done) {
     struct world w;

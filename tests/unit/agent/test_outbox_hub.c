@@ -142,9 +142,7 @@ Test(outbox_hub, suspension_stops_and_the_alarm_is_the_hubs_to_lift) {
     world_done(&w);
 }
 
-/* ---- pruning
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- pruning ---- */
 
 Test(outbox_hub, old_entries_keep_their_headers_and_what_is_current) {
     struct world w;

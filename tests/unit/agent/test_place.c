@@ -161,7 +161,7 @@ Test(place, messages_never_repeat_a_number_of_a_person) {
     cr_assert_null(strstr(e.detail, "111222333"), "%s", e.detail);
 }
 
-/* ---- importing places ------------------------------------------------------------------------ */
+/* ---- importing places ---- */
 
 #define PLACES                                                                                     \
     "\"format\":1,\"service\":\"bed\",\"ward\":{\"column\":\"w\"},\"place\":{\"column\":\"k\"},"   \

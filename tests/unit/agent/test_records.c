@@ -99,7 +99,7 @@ static void is_unknown(struct amount amount) {
     cr_assert_not(amount.known);
 }
 
-/* ---- set ------------------------------------------------------------------------------------- */
+/* ---- set ---- */
 
 Test(records, states_the_figure_anew) {
     set_ok(KIT_NOW, "bed", "total=10 occupied=6 held=1 blocked=1 need=4 status=consult note=x");
@@ -291,7 +291,7 @@ Test(alone, set_says_to_join_first) {
               ERR_NOT_JOINED);
 }
 
-/* ---- confirm --------------------------------------------------------------------------------- */
+/* ---- confirm ---- */
 
 static enum err confirm(int64_t now_ms, const char *service, const char *ward, bool all,
                         struct record_confirmed *ret, struct error *e) {
@@ -351,7 +351,7 @@ Test(records, confirm_only_what_is_named) {
     KIT_FAILS(confirm(KIT_NOW + 1, "beds", NULL, true, &done, &e), ERR_NOT_FOUND);
 }
 
-/* ---- sites ----------------------------------------------------------------------------------- */
+/* ---- sites ---- */
 
 static enum err add_site(const char *name, const char *note, struct error *e) {
     struct site site = {0};
@@ -436,7 +436,7 @@ Test(records, caps_on_sites) {
     KIT_FAILS(add_site("one more", NULL, &e), ERR_TOO_LARGE);
 }
 
-/* ---- the disk -------------------------------------------------------------------------------- */
+/* ---- the disk ---- */
 
 /* Status 0 means committed: after a power cut right behind it, with everything unsynced gone, it is
  * there. */

@@ -241,9 +241,7 @@ Test(sharing, the_charters_suggestion_is_applied_as_it_stands) {
     world_done(&w);
 }
 
-/* ---- check
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- check ---- */
 
 static bool finds(struct world *w, const char *code, const char *subject) {
     struct error e = {0};
@@ -295,9 +293,7 @@ Test(sharing, check_finds_what_stands_in_the_way) {
     world_done(&w);
 }
 
-/* ---- partners
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- partners ---- */
 
 Test(sharing, approving_compares_the_fingerprint) {
     struct world w;
@@ -361,8 +357,7 @@ Test(sharing, partners_are_listed_with_when_they_were_seen) {
     world_done(&w);
 }
 
-/* ---- status, routes
- * ------------------------------------------------------------------------------------------ */
+/* ---- status, routes ---- */
 
 Test(sharing, the_status_says_how_the_agent_is) {
     struct world w;

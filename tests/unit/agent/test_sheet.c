@@ -188,7 +188,7 @@ Test(sheet, any_byte_replaced) {
     }
 }
 
-/* ---- dialects: one test for each trap -------------------------------------------------------- */
+/* ---- dialects: one test for each trap ---- */
 
 Test(sheet, tab_between_columns) {
     expect_rows("a\tb\n1,5\t2;3\n", "h1:a|b;2:1,5|2;3;");

@@ -11,7 +11,7 @@
 
 #define AUDIENCE(name, member)                                                                     \
     "{\"name\":\"" name "\",\"members\":[" member "],\"services\":[\"*\"],\"precision\":"          \
-                                                  "\"exact\"}"
+    "\"exact\"}"
 #define BOTH "{\"audiences\":[" AUDIENCE("b", "\"B\"") "," AUDIENCE("c", "\"C\"") "]}"
 #define TOGETHER "{\"audiences\":[" AUDIENCE("all", "\"B\",\"C\",\"@hub\"") "]}"
 #define WITHOUT_C "{\"audiences\":[" AUDIENCE("all", "\"B\",\"@hub\"") "]}"
@@ -242,9 +242,7 @@ Test(withdraw, it_stands_in_status_over_a_restart) {
     world_done(&w);
 }
 
-/* ---- bounds
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- bounds ---- */
 
 static int64_t dropped(struct agent *a, const char *what) {
     struct error e = {0};

@@ -37,8 +37,7 @@ static void fill(void *ctx, void *out, size_t len) {
     }
 }
 
-/* ---- the hub's feed
- * ------------------------------------------------------------------------------------ */
+/* ---- the hub's feed ---- */
 
 void world_hub_entry(struct world *w, uint32_t kind, struct bytes content) {
     struct error e = {0};
@@ -97,9 +96,7 @@ void world_feed(struct world *w, int i) {
         RUN_OK(inbox_take(a, 0, k + 1, w->now_ms, blob_bytes(w->feed[k]), w->now_ms, &e));
 }
 
-/* ---- agents
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- agents ---- */
 
 void world_init(struct world *w, const char *charter) {
     struct error e = {0};
@@ -186,9 +183,7 @@ int world_add(struct world *w, const char *name, enum role role, const char *vfs
     return i;
 }
 
-/* ---- up
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- up ---- */
 
 struct blob *world_next(struct world *w, int i, size_t max_bytes, struct head *ret_head) {
     struct error e = {0};
@@ -230,9 +225,7 @@ int world_push(struct world *w, int i) {
     return pushed;
 }
 
-/* ---- down
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- down ---- */
 
 /* Whether the author granted that key to the reader anywhere: the hub's rule for handing out. */
 static bool was_granted(struct world *w, int author, const struct target *reader,
@@ -311,9 +304,7 @@ void world_settle(struct world *w) {
         world_pull(w, i);
 }
 
-/* ---- people
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- people ---- */
 
 enum err world_apply(struct world *w, int i, const char *policy, json_t **ret, struct error *e) {
     struct sharing_apply what = {.text = bytes_str(policy), .file = "policy.json", .actor = "test"};
@@ -374,8 +365,7 @@ json_t *world_preview(struct world *w, int i, const char *partner) {
     return rows;
 }
 
-/* ---- looking inside
- * ---------------------------------------------------------------------------------------------- */
+/* ---- looking inside ---- */
 
 static sqlite3_stmt *prepare(struct agent *a, const char *sql) {
     sqlite3_stmt *statement = NULL;

@@ -118,7 +118,7 @@ Test(capacity, messages_write_numbers_with_the_services_decimals) {
 
 Test(capacity, a_reason_or_end_needs_something_blocked) {
     struct capacity c = valid();
-    strcpy(c.blocked_reason, "personeel");
+    snprintf(c.blocked_reason, sizeof c.blocked_reason, "%s", "personeel");
     refuses(&c, &beds, "blocked_reason", "enter blocked");
     c.blocked = (struct amount)A(0);
     refuses(&c, &beds, "blocked_reason", "enter blocked");
@@ -160,11 +160,11 @@ Test(capacity, status_and_texts_are_checked_too) {
     c.status = (enum status)5;
     refuses(&c, &beds, "status", "found 5");
     c = valid();
-    strcpy(c.note, "bel over 111222333");
+    snprintf(c.note, sizeof c.note, "%s", "bel over 111222333");
     refuses(&c, &beds, "note", "BSN");
     c = valid();
     c.blocked = (struct amount)A(1);
-    strcpy(c.blocked_reason, "van 111222333");
+    snprintf(c.blocked_reason, sizeof c.blocked_reason, "%s", "van 111222333");
     refuses(&c, &beds, "blocked_reason", "BSN");
 }
 

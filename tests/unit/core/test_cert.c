@@ -1,5 +1,6 @@
 /* Tests of certificates: golden bytes, round trip, every field wrong in turn, every damage. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cert.h"
@@ -91,7 +92,7 @@ Test(cert, wrong_certificates_are_not_issued) {
     memset(cert.label, 'x', sizeof cert.label);
     cr_expect_eq(issue(&cert, &party.member, &party.agent), ERR_CAP);
     cert = *good;
-    strcpy(cert.label, "\xff");
+    snprintf(cert.label, sizeof cert.label, "%s", "\xff");
     cr_expect_eq(issue(&cert, &party.member, &party.agent), ERR_MALFORMED);
     cert = *good;
     memset(&cert.box, 0, sizeof cert.box);

@@ -2,6 +2,7 @@
  * in between could try. */
 #include <criterion/criterion.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec.h"
@@ -147,7 +148,7 @@ Test(handshake, refusals_that_cannot_be_sent) {
     cr_expect_eq(refused_build(&r, hub_hello(), agent_hello(), &hs.party.hub, &out, &e),
                  ERR_INTERNAL);
     r.code = ERR_BUSY;
-    strcpy(r.detail, "\xff");
+    snprintf(r.detail, sizeof r.detail, "%s", "\xff");
     cr_expect_eq(refused_build(&r, hub_hello(), agent_hello(), &hs.party.hub, &out, &e),
                  ERR_INTERNAL);
     memset(r.detail, 'x', sizeof r.detail);

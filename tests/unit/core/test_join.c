@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec.h"
@@ -97,16 +98,16 @@ Test(join, addresses_at_their_limits) {
     char text[400], out[INVITE_ADDRESS_MAX];
     struct error e;
     memset(text, 'a', sizeof text);
-    strcpy(text + 63, ":80");
+    snprintf(text + 63, sizeof text + 63, "%s", ":80");
     cr_expect_eq(address_parse(text, out, &e), ERR_OK, "a label of 63");
     text[63] = 'a';
-    strcpy(text + 64, ":80");
+    snprintf(text + 64, sizeof text + 64, "%s", ":80");
     cr_expect_eq(address_parse(text, out, &e), ERR_DATA, "a label of 64");
     for (size_t len = 240; len < 300; len++) {
         for (size_t i = 0; i < len; i++)
             text[i] = i % 50 == 49 ? '.' : 'a';
         text[len - 1] = 'a';
-        strcpy(text + len, ":80");
+        snprintf(text + len, sizeof text + len, "%s", ":80");
         /* ws:// and :80 take 8 of the 255 characters */
         cr_expect_eq(address_parse(text, out, &e), len <= 247 ? ERR_OK : ERR_DATA, "%zu", len);
     }
@@ -122,7 +123,7 @@ Test(join, addresses_at_their_limits) {
 
 static struct invite good_invite(void) {
     struct invite i = {.network = party.hub.pub, .expires_ms = 1800000000000};
-    strcpy(i.address, "wss://hub.example.org:443");
+    snprintf(i.address, sizeof i.address, "%s", "wss://hub.example.org:443");
     memset(i.seed, 6, SEED_LEN);
     return i;
 }
@@ -171,7 +172,7 @@ Test(join, invitations_that_cannot_be_written) {
     party_fill(uri, sizeof uri);
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         struct invite invite = good_invite();
-        strcpy(invite.address, addresses[i]);
+        snprintf(invite.address, sizeof invite.address, "%s", addresses[i]);
         cr_expect_eq(invite_format(&invite, uri, &e), ERR_DATA, "%s", addresses[i]);
     }
     static const int64_t times[] = {0, 999, -1, INT64_MIN, INT64_MAX};

@@ -48,8 +48,8 @@ static struct capacity full(struct amount free) {
                          .status = STATUS_ADMITTING,
                          .observed_ms = T0 + 7 * MINUTE,
                          .valid_until_ms = T0 + 97 * MINUTE};
-    strcpy(c.blocked_reason, "personeel");
-    strcpy(c.note, "bel eerst");
+    snprintf(c.blocked_reason, sizeof c.blocked_reason, "%s", "personeel");
+    snprintf(c.note, sizeof c.note, "%s", "bel eerst");
     return c;
 }
 
