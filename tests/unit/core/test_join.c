@@ -1,8 +1,8 @@
 /* Tests of addresses, invitations and join requests. */
 #include <criterion/criterion.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec.h"
