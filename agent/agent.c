@@ -10,6 +10,7 @@
 #include "alarm.h"
 #include "inbox.h"
 #include "outbox.h"
+#include "series.h"
 #include "store.h"
 
 /* ---- accessors ---- */
@@ -103,6 +104,19 @@ struct import_sessions **agent_import_sessions(struct agent *a) {
     return &a->import_sessions;
 }
 
+int64_t agent_hole_asked(const struct agent *a) {
+    return a->hole_asked;
+}
+void agent_ask_again(struct agent *a, bool again) {
+    a->hole_asked = 0;
+    a->ask_again = again;
+}
+bool agent_take_again(struct agent *a) {
+    bool again = a->ask_again;
+    a->ask_again = false;
+    return again;
+}
+
 /* ---- the connection ---- */
 
 void agent_note_connection(struct agent *a, bool connected, enum err why, const char *detail,
@@ -149,7 +163,11 @@ static enum err fill_cursors(struct agent *a, struct agent_session_config *confi
         if (class_ > 0 && class_ < AGENT_CLASSES)
             config->after[class_] = (uint64_t)db_column_int(&q, 1);
     }
-    return db_finish(&q, e);
+    enum err code = db_finish(&q, e);
+    if (code != ERR_OK)
+        return code;
+    uint64_t *history = &config->after[AGENT_CLASSES - 1];
+    return series_pull_from(a, *history, history, &a->hole_asked, e);
 }
 
 enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, struct error *e) {

@@ -63,6 +63,13 @@ enum err agent_join_finish(struct agent *a, int64_t now_ms, struct error *e) MUS
 bool agent_joined(const struct agent *a);
 const char *agent_hub_address(const struct agent *a); /* "ws://host:port" */
 
+/* Missing history is pulled again when a session begins: which hole was the newest then, and
+ * whether others were found since. The shell begins a new session when agent_take_again says so,
+ * once. */
+int64_t agent_hole_asked(const struct agent *a);
+void agent_ask_again(struct agent *a, bool again);
+bool agent_take_again(struct agent *a);
+
 /* ---- the shell's side: one connection at a time ---- */
 /* What a new session needs. Borrowed from the agent until the next call. ERR_NOT_JOINED. */
 enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, struct error *e)

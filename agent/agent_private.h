@@ -31,6 +31,8 @@ struct agent {
     struct policy *policy;
     uint32_t policy_version;
     bool dirty;
+    bool ask_again;     /* history is missing that this session was not asked for */
+    int64_t hole_asked; /* series.h; of the session filled last */
     unsigned events;
     struct agent_connection connection;
     struct import_sessions *import_sessions; /* NULL: none began */

@@ -70,6 +70,7 @@ static enum err take_row(struct circle *c, struct db_query *q, struct error *e) 
     c->counter = (uint64_t)db_column_int(q, 6);
     c->sealed_seq = (uint64_t)db_column_int(q, 8);
     c->sealed_ms = db_column_int(q, 9);
+    c->history_counter = (uint64_t)db_column_int(q, 10);
     enum err code = ERR_OK;
     if (c->has_key) {
         memcpy(c->key.b, key.data, AUDIENCE_KEY_LEN);
@@ -170,6 +171,10 @@ static bool key_worn(const struct circle *c, bool left, int64_t now_ms) {
            narrowed(c->key_services, c->policy);
 }
 
+struct past_view circle_past(const struct circle *c) {
+    return (struct past_view){c->policy, c->exists ? c->id : NULL};
+}
+
 static enum err decide(struct agent *a, struct circle *c, const struct records *records,
                        int64_t now_ms, struct error *e) {
     bool left = false, withdrawn = false;
@@ -192,7 +197,9 @@ static enum err decide(struct agent *a, struct circle *c, const struct records *
     c->state_due = c->rekey || !c->has_digest || !hash_equal(&c->digest, &c->now_digest);
     for (size_t i = 0; i < c->recipients.count; i++)
         c->grants_due += c->rekey || !c->granted[i];
-    return ERR_OK;
+    struct past_view past = circle_past(c);
+    return c->policy->history ? past_view_look(a, &past, &c->history_due, &c->history_seen, e)
+                              : ERR_OK;
 }
 
 enum err circle_load(struct agent *a, const struct policy_audience *audience,
@@ -270,6 +277,7 @@ static enum err store_row(struct agent *a, const struct circle *c, struct error 
     db_bind_blob(&q, ":digest", bytes_of(c->digest.b, has_key && c->has_digest ? HASH_LEN : 0));
     db_bind_int(&q, ":sealed_seq", (int64_t)c->sealed_seq);
     db_bind_int(&q, ":sealed_ms", c->sealed_ms);
+    db_bind_int(&q, ":history_counter", (int64_t)c->history_counter);
     return run(&q, e);
 }
 
@@ -315,6 +323,12 @@ static bool named(const struct policy *policy, const char *name) {
 static enum err forget(struct agent *a, const char *name, const uint8_t id[static AUDIENCE_ID_LEN],
                        struct error *e) {
     enum err code = forget_granted(a, bytes_of(id, AUDIENCE_ID_LEN), e);
+    if (code != ERR_OK)
+        return code;
+    struct db_query told = db_query(agent_db(a), SQL_PAST_TOLD_FORGET);
+    db_bind_int(&told, ":network", agent_network(a));
+    db_bind_blob(&told, ":audience", bytes_of(id, AUDIENCE_ID_LEN));
+    code = run(&told, e);
     if (code != ERR_OK)
         return code;
     struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_FORGET);

@@ -5,6 +5,7 @@
 #define PLEK_AGENT_CIRCLE_H
 
 #include "audience.h"
+#include "past_view.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -23,7 +24,7 @@ struct circle {
     struct audience_key key;
     struct hash key_id, digest;
     int64_t key_ms, sealed_ms;
-    uint64_t counter, sealed_seq;
+    uint64_t counter, sealed_seq, history_counter;
     char key_services[CIRCLE_SERVICES_MAX], key_precision[CIRCLE_PRECISION_MAX];
     /* as it should be */
     struct snapshot *snapshot; /* NULL: nobody to see it, or `why` */
@@ -33,6 +34,9 @@ struct circle {
     bool retire;      /* nobody is left: the key goes */
     bool state_due;
     size_t grants_due;
+    bool history_due;
+    uint64_t history_seq; /* the entry in the making that has some, 0: none */
+    int64_t history_seen; /* when none is due: how far the log was looked at */
 };
 
 /* What the audience would see now: preview and sealing come through here. */
@@ -44,6 +48,7 @@ enum err circle_load(struct agent *a, const struct policy_audience *audience,
                      int64_t now_ms, struct circle *ret, struct error *e) MUST_USE;
 void circle_done(struct circle *c);
 bool circle_due(const struct circle *c); /* grants or a state wait to be sent */
+struct past_view circle_past(const struct circle *c);
 /* Draws the new key (and id for a new audience): nobody holds it yet, nothing is sealed with it. */
 void circle_rekey(struct agent *a, struct circle *c, int64_t now_ms);
 /* The policy's services as text: "*", or codes with commas. */

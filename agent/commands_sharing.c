@@ -249,6 +249,19 @@ static enum err run_find(const struct args *a, struct error *e) {
     return code;
 }
 
+static enum err run_history(const struct args *a, struct error *e) {
+    static const char *const options[] = {"member", "from", "to"};
+    json_t *query = json_object();
+    if (args_count(a) > 0)
+        json_object_set_new(query, "service", json_string(args_at(a, 0)));
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        local_put_option(query, options[i], a, options[i]);
+    if (args_flag(a, "own"))
+        json_object_set_new(query, "own", json_string("1"));
+    struct local_call call = {.method = API_GET, .path = "/v1/history", .take_query = query};
+    return local_run(a, &call, show_history, e);
+}
+
 static enum err run_status(const struct args *a, struct error *e) {
     struct local_call call = {.method = API_GET, .path = "/v1/status"};
     return local_run(a, &call, show_status, e);
@@ -293,6 +306,15 @@ static const struct args_option find_options[] = {
     LOCAL_JSON,
     {0}};
 
+static const struct args_option history_options[] = {
+    LOCAL_DIR,
+    {"member", "NAME", false, "only this member's"},
+    {"own", NULL, false, "only our own"},
+    {"from", "TIME", false, "from this day's beginning, or this time"},
+    {"to", "TIME", false, "to this day's end, or this time"},
+    LOCAL_JSON,
+    {0}};
+
 static const struct args_command commands[] = {
     {"policy show", "", plain_options, 0, 0, "show who sees what", run_policy_show},
     {"policy apply", "FILE", apply_options, 0, 1, "replace the whole policy", run_policy_apply},
@@ -309,6 +331,8 @@ static const struct args_command commands[] = {
     {"audit", "", audit_options, 0, 0, "what was sealed to whom, when, and who decided it",
      run_audit},
     {"find", "[SERVICE]", find_options, 0, 1, "who has room", run_find},
+    {"history", "[SERVICE]", history_options, 0, 1, "how it was: our own figures and partners'",
+     run_history},
     {"status", "", plain_options, 0, 0, "how this agent is", run_status},
     {0}};
 

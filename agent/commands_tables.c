@@ -27,6 +27,8 @@ static enum err fill_import(const struct args *a, bool places, json_t *body, str
     json_object_set_new(body, "profile_file", json_string(profile));
     json_object_set_new(body, "dry_run", json_boolean(args_flag(a, "dry-run")));
     json_object_set_new(body, "places", json_boolean(places));
+    if (!places && args_flag(a, "history"))
+        json_object_set_new(body, "history", json_true());
     local_put_option(body, "site", a, "site");
     local_put_option(body, "observed", a, "observed");
     return local_put_file(body, "profile", profile, PROFILE_MAX_BYTES, e);
@@ -154,7 +156,10 @@ static enum err run_export(const struct args *a, struct error *e) {
         "ward", "W", false, "a ward of the site"                                                   \
     }
 
-static const struct args_option import_options[] = {IMPORT_OPTIONS, {0}};
+static const struct args_option import_options[] = {
+    IMPORT_OPTIONS,
+    {"history", NULL, false, "keep every row by its date, not only the newest of each line"},
+    {0}};
 static const struct args_option place_options[] = {LOCAL_DIR, WARD_OPTIONS, LOCAL_JSON, {0}};
 static const struct args_option export_options[] = {
     LOCAL_DIR,

@@ -194,20 +194,35 @@ static enum err apply_lines(struct import *im, struct import_report *report, str
 
 /* A dry run takes the very same way and is rolled back, so that it finds every fault the real one
  * would. */
-static enum err apply_all(struct import *im, struct import_report *report, struct error *e) {
+/* ret_recorded: rows that are a line's past and were not known. */
+static enum err apply_all(struct import *im, struct import_report *report, int64_t *ret_recorded,
+                          struct error *e) {
     struct db *db = agent_db(im->a);
+    int64_t before = 0, after = 0;
     enum err code = db_begin(db, e);
     if (code != ERR_OK)
         return code;
-    code =
-        im->profile->place_column ? import_apply_places(im, report, e) : apply_lines(im, report, e);
-    if (code == ERR_OK && !im->request.dry_run)
-        return db_commit(db, e);
+    code = import_past_last(im, &before, e);
+    if (code == ERR_OK)
+        code = im->profile->place_column ? import_apply_places(im, report, e)
+                                         : apply_lines(im, report, e);
+    if (code == ERR_OK && im->request.history)
+        code = import_past_store(im, e);
+    if (code == ERR_OK)
+        code = import_past_last(im, &after, e);
+    *ret_recorded = after - before;
+    if (code == ERR_OK && !im->request.dry_run) {
+        code = db_commit(db, e);
+        if (code == ERR_OK && *ret_recorded > 0)
+            agent_mark_dirty(im->a);
+        return code;
+    }
     db_rollback(db);
     return code;
 }
 
-static json_t *report_json(const struct import *im, const struct import_report *report) {
+static json_t *report_json(const struct import *im, const struct import_report *report,
+                           int64_t recorded) {
     json_t *made =
         json_pack("{s:s, s:b, s:I, s:I, s:I}", "file", im->request.file, "dry_run",
                   (int)im->request.dry_run, "rows_read", (json_int_t)im->rows_read, "rows_used",
@@ -215,7 +230,13 @@ static json_t *report_json(const struct import *im, const struct import_report *
     for (int i = 0; i < IMPORT_ACTIONS; i++)
         json_object_set_new(made, import_action_name((enum import_action)i),
                             json_integer((json_int_t)report->counts[i]));
-    if (made && json_object_set(made, "lines", report->rows) == 0)
+    bool good = made && json_object_set(made, "lines", report->rows) == 0;
+    if (good && im->request.history)
+        good = json_object_set_new(
+                   made, "history",
+                   json_pack("{s:I, s:I}", "recorded", (json_int_t)recorded, "unchanged",
+                             (json_int_t)im->rows_used - (json_int_t)recorded)) == 0;
+    if (good)
         return made;
     json_decref(made);
     return NULL;
@@ -223,6 +244,7 @@ static json_t *report_json(const struct import *im, const struct import_report *
 
 enum err import_finish(struct import *im, json_t **ret_report, struct error *e) {
     struct import_report report = {.rows = json_array()};
+    int64_t recorded = 0;
     enum err code = report.rows ? sheet_end(im->sheet, e)
                                 : error_set(e, ERR_NO_MEMORY, "no memory for the report");
     if (code == ERR_OK && im->rows_used == 0)
@@ -231,8 +253,8 @@ enum err import_finish(struct import *im, json_t **ret_report, struct error *e) 
             "none of its %zu rows passes the filters: check --where and the profile's filter",
             im->rows_read);
     if (code == ERR_OK)
-        code = apply_all(im, &report, e);
-    json_t *made = code == ERR_OK ? report_json(im, &report) : NULL;
+        code = apply_all(im, &report, &recorded, e);
+    json_t *made = code == ERR_OK ? report_json(im, &report, recorded) : NULL;
     json_decref(report.rows);
     if (code == ERR_OK && !made)
         return error_set(e, ERR_NO_MEMORY, "no memory for the report");
@@ -280,6 +302,8 @@ static enum err prepare(struct import *im, struct error *e) {
                         "found a profile of figures, expected one of places: name the column of "
                         "their codes as \"place\": {\"column\": \"NAME\"}");
     if (code == ERR_OK)
+        code = import_past_check(im, e);
+    if (code == ERR_OK)
         code = agent_zone(im->a, &im->zone, e);
     if (code == ERR_OK)
         code = records_load(im->a, &im->records, e);
@@ -318,6 +342,7 @@ void import_close(struct import *im) {
     free(im->slots.at);
     free(im->list);
     free(im->places);
+    free(im->points);
     records_done(&im->records);
     free(im);
     malloc_trim(0); /* thousands of candidates leave holes that a daemon would keep for months */

@@ -20,6 +20,7 @@ struct import_request {
     int64_t counted_ms;   /* of rows that have no date: when the file was written; 0: now */
     bool places;          /* the profile has to be one of places */
     bool dry_run;
+    bool history; /* every row goes into the log of own figures; needs a date column */
     const char *actor;
 };
 struct import; /* opaque */
@@ -35,10 +36,10 @@ size_t import_rows_read(const struct import *im);
 /* The table has ended: compares, stores in one transaction (a dry run: does not), and reports.
  * {"file","dry_run","rows_read","rows_used","superseded","new","changed","unchanged","older",
  *  "removed","lines":[{"row","site","service","ward","place"?,"action",
- *  "changes":[{"key","old","new"}]}]}
+ *  "changes":[{"key","old","new"}]}]}, with history also "history":{"recorded","unchanged"}, rows.
  * action: new, changed, unchanged (it is so already), older (there is something newer), removed (a
  * place that a complete table does not name). ERR_DATA also: a contradiction, two newest rows for
- * one line, no row left by the filters. */
+ * one line (with history any two rows of one date), no row left by the filters. */
 enum err import_finish(struct import *im, json_t **ret_report, struct error *e) MUST_USE;
 /* All of it, for a table that is in memory. */
 enum err import_run(struct agent *a, const struct import_request *request, struct bytes text,

@@ -67,6 +67,8 @@ struct import {
     struct place_candidate *places;
     size_t count, room;
     struct import_slots slots;
+    struct import_point *points; /* with history; import_past.c */
+    size_t point_count, point_room;
 };
 
 enum import_action {
@@ -127,5 +129,16 @@ const char *import_site_name(const struct import *im, uint32_t site);
 /* ---- storing, inside a transaction ---- */
 enum err import_apply_places(struct import *im, struct import_report *report, struct error *e)
     MUST_USE;
+
+/* import_past.c. ERR_USAGE when a history is asked for and rows have no dates of their own. */
+enum err import_past_check(const struct import *im, struct error *e) MUST_USE;
+/* A row of the line im->list[candidate]. ERR_TOO_LARGE, ERR_NO_MEMORY. */
+enum err import_past_add(struct import *im, size_t candidate, const struct candidate *c,
+                         struct error *e) MUST_USE;
+/* All of them, once their lines are stored. ERR_DATA: two rows of a line with one date. The
+ * caller's transaction. */
+enum err import_past_store(struct import *im, struct error *e) MUST_USE;
+/* The number of the point recorded last. */
+enum err import_past_last(struct import *im, int64_t *ret, struct error *e) MUST_USE;
 
 #endif

@@ -346,5 +346,9 @@ enum err import_row(void *ctx, const struct sheet_row *row, struct error *e) {
         return ERR_OK;
     struct candidate c = {0};
     enum err code = read_row(im, row, &c, e);
-    return code != ERR_OK ? code : keep_newest(im, &c, e);
+    if (code == ERR_OK)
+        code = keep_newest(im, &c, e);
+    if (code == ERR_OK && im->request.history)
+        code = import_past_add(im, (size_t)im->slots.at[find_slot(im, &c.line)], &c, e);
+    return code;
 }

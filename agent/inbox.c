@@ -8,18 +8,13 @@
 #include "alarm.h"
 #include "audience.h"
 #include "feed.h"
+#include "inbox_private.h"
 #include "picture.h"
+#include "series.h"
 #include "store.h"
 #include "withdrawal.h"
 
-enum class_ { CLASS_HUB, CLASS_GRANTS, CLASS_STATES };
-
-/* One excerpt on its way in. */
-struct delivery {
-    const struct entry *entry;
-    struct bytes excerpt;
-    int64_t received_ms, now_ms;
-};
+enum class_ { CLASS_HUB, CLASS_GRANTS, CLASS_STATES, CLASS_MESSAGES, CLASS_HISTORY };
 
 static enum err run(struct db_query *q, struct error *e) {
     while (db_step(q))
@@ -253,7 +248,7 @@ static enum err verify_author(struct agent *a, const struct entry *entry, struct
 /* ---- states ---- */
 
 /* How far the sender's clock was ahead when the hub took the entry. */
-static enum err clock_shift(const struct delivery *d, int64_t *ret, struct error *e) {
+enum err inbox_clock_shift(const struct delivery *d, int64_t *ret, struct error *e) {
     int64_t shift = 0;
     if (__builtin_sub_overflow(d->received_ms, d->entry->header.claimed_ms, &shift) ||
         shift == INT64_MIN)
@@ -266,7 +261,7 @@ static enum err read_snapshot(struct agent *a, const struct delivery *d, struct 
                               struct snapshot **ret, struct error *e) {
     struct snapshot *s = NULL;
     int64_t shift_ms = 0;
-    enum err code = clock_shift(d, &shift_ms, e);
+    enum err code = inbox_clock_shift(d, &shift_ms, e);
     if (code == ERR_OK)
         code = snapshot_decode(plain, &s, e);
     if (code == ERR_OK)
@@ -298,7 +293,7 @@ static enum err open_state(struct agent *a, const struct delivery *d, const stru
     return code;
 }
 
-/* The picture goes; what stays says that nothing older may come back. */
+/* The picture and history go; what stays says that nothing older may come back. */
 static enum err open_withdrawal(struct agent *a, const struct delivery *d, const struct view *view,
                                 const struct held_key *key, struct error *e) {
     const struct header *h = &d->entry->header;
@@ -312,6 +307,8 @@ static enum err open_withdrawal(struct agent *a, const struct delivery *d, const
     if (code == ERR_OK)
         code = withdrawal_decode(buf_bytes(&plain), &counter, e);
     buf_done(&plain);
+    if (code == ERR_OK)
+        code = series_withdraw(a, h, key->audience, d->received_ms, e);
     return code != ERR_OK ? code
                           : picture_withdraw(a, h, key->audience, counter, d->received_ms, e);
 }
@@ -465,24 +462,26 @@ static enum err take_parsed(struct agent *a, uint32_t class_, const struct deliv
     enum err code = verify_author(a, d->entry, e);
     if (code != ERR_OK)
         return code;
+    if (class_ == CLASS_HISTORY)
+        return inbox_take_history(a, d, e);
     return class_ == CLASS_GRANTS ? take_grants(a, d, e) : take_states(a, d, NULL, e);
 }
 
-static enum err take(struct agent *a, uint32_t class_, int64_t received_ms, struct bytes excerpt,
-                     int64_t now_ms, struct error *e) {
+static enum err take(struct agent *a, uint32_t class_, struct delivery *d, struct error *e) {
     struct entry *entry = NULL;
     if (!agent_directory(a))
         return error_set(e, ERR_PROTOCOL, "found a delivery before a join began");
-    if (class_ > CLASS_STATES)
+    if (class_ > CLASS_STATES && class_ != CLASS_HISTORY)
         return error_set(e, ERR_KIND,
                          "found a delivery of class %u, which this version does not read", class_);
     if (class_ != CLASS_HUB && !agent_charter(a))
         return error_set(e, ERR_PROTOCOL, "found a partner's entry before the network's charter");
-    enum err code = excerpt_parse(excerpt, &entry, e);
+    enum err code = excerpt_parse(d->excerpt, &entry, e);
     if (code != ERR_OK)
         return code;
-    struct delivery d = {entry, excerpt, received_ms, now_ms};
-    code = take_parsed(a, class_, &d, e);
+    d->entry = entry;
+    code = take_parsed(a, class_, d, e);
+    d->entry = NULL;
     entry_free(entry);
     return code;
 }
@@ -502,14 +501,14 @@ static enum err refuse(struct agent *a, uint32_t class_, const struct error *why
     return why->code;
 }
 
-static enum err take_or_undo(struct agent *a, uint32_t class_, int64_t received_ms,
-                             struct bytes excerpt, int64_t now_ms, struct error *e) {
+static enum err take_or_undo(struct agent *a, uint32_t class_, struct delivery *d,
+                             struct error *e) {
     struct error why = {0};
     struct db *db = agent_db(a);
     enum err code = db_savepoint(db, e);
     if (code != ERR_OK)
         return code;
-    code = take(a, class_, received_ms, excerpt, now_ms, &why);
+    code = take(a, class_, d, &why);
     if (code == ERR_OK || code == ERR_NO_KEY) {
         enum err released = db_release(db, e);
         if (released != ERR_OK)
@@ -518,7 +517,7 @@ static enum err take_or_undo(struct agent *a, uint32_t class_, int64_t received_
     }
     db_undo(db);
     if (!is_local(code))
-        return refuse(a, class_, &why, now_ms, e);
+        return refuse(a, class_, &why, d->now_ms, e);
     if (e)
         *e = why;
     return code;
@@ -526,13 +525,13 @@ static enum err take_or_undo(struct agent *a, uint32_t class_, int64_t received_
 
 enum err inbox_take(struct agent *a, uint32_t class_, uint64_t position, int64_t received_ms,
                     struct bytes excerpt, int64_t now_ms, struct error *e) {
-    (void)position; /* what was taken is known by its entries; positions count when they are reached
-                     */
+    struct delivery d = {
+        .excerpt = excerpt, .position = position, .received_ms = received_ms, .now_ms = now_ms};
     struct db *db = agent_db(a);
     enum err code = db_begin(db, e);
     if (code != ERR_OK)
         return code;
-    code = take_or_undo(a, class_, received_ms, excerpt, now_ms, e);
+    code = take_or_undo(a, class_, &d, e);
     if (is_local(code)) {
         db_rollback(db);
         return code;
@@ -552,6 +551,18 @@ static enum err put_cursor(struct agent *a, uint32_t class_, uint64_t upto, stru
     return run(&q, e);
 }
 
+/* Everything that waited came: holes that were asked for stay, others want a session of their own.
+ */
+static enum err caught_up(struct agent *a, int64_t now_ms, struct error *e) {
+    bool more = false;
+    enum err code = series_prune(a, now_ms, e);
+    if (code == ERR_OK)
+        code = series_pulled(a, agent_hole_asked(a), &more, e);
+    if (code == ERR_OK)
+        agent_ask_again(a, more);
+    return code;
+}
+
 enum err inbox_reached(struct agent *a, uint32_t class_, uint64_t upto, bool tip, int64_t now_ms,
                        struct error *e) {
     enum err code = ERR_OK;
@@ -561,6 +572,9 @@ enum err inbox_reached(struct agent *a, uint32_t class_, uint64_t upto, bool tip
     if (class_ != CLASS_HUB) /* the directory's own head is the hub feed's cursor */
         code = put_cursor(a, class_, upto, e);
     if (code != ERR_OK || !tip)
+        return code;
+    code = caught_up(a, now_ms, e);
+    if (code != ERR_OK)
         return code;
     agent_raise_event(a, AGENT_EVENT_STATUS);
     struct db_query q = db_query(agent_db(a), SQL_NETWORK_PICTURE);

@@ -161,6 +161,9 @@ enum err journal_sealed(struct agent *a, const struct circle *c, const struct he
     row.event = JOURNAL_STATE;
     if (code == ERR_OK && c->sealed_seq == head->seq)
         code = add_marked(a, c, c->granted, &row, e);
+    row.event = JOURNAL_HISTORY;
+    if (code == ERR_OK && c->history_seq == head->seq)
+        code = add_marked(a, c, c->granted, &row, e);
     return code;
 }
 

@@ -11,6 +11,7 @@
 
 /* Events, as they are stored and shown. */
 #define JOURNAL_STATE "state"           /* a state was sealed to an audience */
+#define JOURNAL_HISTORY "history"       /* past figures were sealed to an audience */
 #define JOURNAL_KEYS "keys"             /* these members were given an audience's key */
 #define JOURNAL_POLICY "policy"         /* a policy was applied */
 #define JOURNAL_APPROVED "approved"     /* a partner was approved */

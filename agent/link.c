@@ -193,6 +193,8 @@ static void flush_batch(struct link *link) {
         hub_feed |= effect->kind == AGENT_EFFECT_TAKE && effect->class_ == 0;
         complete(link, &link->batch[i], clock_monotonic_ms());
     }
+    if (agent_take_again(link->config.agent))
+        close_soon(link, ERR_UNAVAILABLE, "connects again to ask for history that is missing");
     /* A member resumed, a new charter: what audiences see, or who they are, may have changed. */
     if (hub_feed && agent_dirty(link->config.agent))
         agent_session_outbox(link->session, clock_monotonic_ms());

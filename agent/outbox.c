@@ -194,7 +194,8 @@ static enum err load_kept(struct agent *a, struct kept *ret, struct error *e) {
 static bool is_kept(const struct kept *kept, const struct view *v, uint64_t seq) {
     for (size_t i = 0; i < kept->count; i++)
         if (hash_equal(&kept->key_ids[i], &v->key_id))
-            return v->kind != VIEW_STATE || kept->sealed_seqs[i] == seq;
+            return v->kind != VIEW_HISTORY &&
+                   (v->kind != VIEW_STATE || kept->sealed_seqs[i] == seq);
     return false;
 }
 

@@ -9,9 +9,10 @@
 #define PICTURE_WAITING_MAX POLICY_MAX_AUDIENCES /* views without a key, of one agent */
 
 /* What one agent may fill here; beyond it the oldest go, counted in status. A policy has at most as
- * many audiences; a key beside the newest is for views still under way. */
+ * many audiences; the keys beside the newest are for views still under way and for history, which
+ * the hub gives under keys up to keep_days old. */
 #define PICTURE_AUDIENCES_MAX POLICY_MAX_AUDIENCES
-#define PICTURE_KEYS_MAX 2 /* of an audience */
+#define PICTURE_KEYS_MAX 8 /* of an audience */
 
 /* A key an agent granted us, and where. */
 struct held_key {
@@ -63,7 +64,7 @@ enum err picture_unwait(struct agent *a, const struct public_key *agent,
                         const uint8_t audience[static AUDIENCE_ID_LEN], const struct head *head,
                         struct error *e) MUST_USE;
 
-/* Pictures, keys, headers and waiting views of an agent that was revoked or whose member was
+/* Pictures, past, keys, headers and waiting views of an agent that was revoked or whose member was
  * removed. */
 enum err picture_forget_agent(struct agent *a, const struct public_key *agent, struct error *e)
     MUST_USE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "past.h"
 #include "place.h"
 #include "store.h"
 
@@ -435,7 +436,11 @@ static enum err put_capacity(struct agent *a, const struct record *record, struc
 static enum err store_line(struct agent *a, struct record *record, struct error *e) {
     enum err code = record->id == 0 ? add_line(a, record, e) : ERR_OK;
     code = code != ERR_OK ? code : put_attributes(a, record, e);
-    return code != ERR_OK ? code : put_capacity(a, record, e);
+    code = code != ERR_OK ? code : put_capacity(a, record, e);
+    if (code == ERR_OK)
+        code = past_put(a, record->id, &record->line.capacity, record->entered_ms, record->actor,
+                        NULL, e);
+    return code != ERR_OK ? code : past_prune(a, record->entered_ms, e);
 }
 
 enum err records_store(struct agent *a, struct record *record, struct error *e) {

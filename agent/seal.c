@@ -1,5 +1,5 @@
 /* Owns making the next entry of the own feed (see seal.h): packing grants and states, building the
- * entry, storing it. Must not decide when, nor send. */
+ * entry, storing it; history when nothing newer waits. Must not decide when, nor send. */
 #include "seal.h"
 
 #include <sodium.h>
@@ -58,7 +58,7 @@ void sealing_done(struct sealing *s) {
 int64_t sealing_due(const struct sealing *s) {
     int64_t due = 0;
     for (size_t i = 0; i < s->count; i++)
-        due += circle_due(&s->circles[i]);
+        due += circle_due(&s->circles[i]) || s->circles[i].history_due;
     return due;
 }
 
@@ -221,6 +221,61 @@ static enum err pack_circle(struct agent *a, struct circle *c, struct pack *p, b
     return code;
 }
 
+static enum err seal_history(struct agent *a, const struct circle *c, const struct pack *p,
+                             struct history *history, struct buf *out, struct error *e) {
+    struct audience_ctx ctx = circle_ctx(a, c);
+    uint8_t nonce[VIEW_NONCE_LEN];
+    struct buf plain;
+    buf_init(&plain, VIEW_MAX_BYTES);
+    entropy_fill(agent_entropy(a), nonce, sizeof nonce);
+    history->counter = c->history_counter + 1;
+    enum err code = history_encode(history, &plain, e);
+    if (code == ERR_OK)
+        code = view_seal(&ctx, &c->key, p->incarnation, p->seq, VIEW_HISTORY, buf_bytes(&plain),
+                         nonce, out, e);
+    buf_wipe_done(&plain);
+    return code;
+}
+
+static enum err add_history(struct agent *a, struct circle *c, struct history *history,
+                            struct pack *p, bool *ret_packed, struct error *e) {
+    struct buf data;
+    buf_init(&data, VIEW_MAX_BYTES);
+    enum err code = seal_history(a, c, p, history, &data, e);
+    *ret_packed = code == ERR_OK && pack_fits(p, data.len);
+    if (!*ret_packed) {
+        buf_done(&data);
+        return code;
+    }
+    struct view view = {
+        .target = target_audience(c->id), .kind = VIEW_HISTORY, .key_id = c->key_id};
+    pack_add(p, &view, &data);
+    c->history_counter = history->counter;
+    c->history_seq = p->seq;
+    return ERR_OK;
+}
+
+/* One view an entry: the rest goes with the entries that follow. */
+static enum err pack_history(struct agent *a, const struct sealing *s, struct circle *c,
+                             struct pack *p, bool *ret_touched, struct error *e) {
+    struct history *history = NULL;
+    struct past_view past = circle_past(c);
+    int64_t upto = 0;
+    bool more = false, packed = false;
+    if (!c->history_due || !c->has_key)
+        return ERR_OK;
+    enum err code = past_view_compose(a, &past, &s->records, &history, &upto, &more, e);
+    if (code != ERR_OK || !history)
+        return code;
+    code = add_history(a, c, history, p, &packed, e);
+    history_free(history);
+    if (code == ERR_OK && packed)
+        code = past_view_told(a, &past, upto, e);
+    *ret_touched = *ret_touched || packed;
+    p->complete = p->complete && packed && !more;
+    return code;
+}
+
 /* ---- the entry ---- */
 
 static enum err build(struct agent *a, const struct pack *p, const struct head *own,
@@ -314,6 +369,9 @@ enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *ow
     for (size_t i = 0; code == ERR_OK && i < s->count; i++)
         code = pack_circle(a, &s->circles[i], p, &touched[i], e);
     struct head head = {0};
+    bool newest_first = p->complete; /* the past waits until everybody has the newest state */
+    for (size_t i = 0; code == ERR_OK && newest_first && i < s->count; i++)
+        code = pack_history(a, s, &s->circles[i], p, &touched[i], e);
     if (code == ERR_OK && p->count > 0)
         code = make_entry(a, p, own, &made, &head, e);
     if (code == ERR_OK && made)
@@ -428,6 +486,10 @@ static enum err tidy_circle(struct agent *a, const struct circle *c, int64_t now
     if (c->why.code != ERR_OK)
         return alarm_raise(a, ALARM_OWN_DATA, c->policy->name, c->why.detail, now_ms, e);
     enum err code = alarm_clear(a, ALARM_OWN_DATA, c->policy->name, e);
+    struct past_view past = circle_past(c);
+    if (code == ERR_OK && c->exists && !c->history_due && c->history_seen > 0)
+        code =
+            past_view_told(a, &past, c->history_seen, e); /* nothing in it was for this audience */
     if (code != ERR_OK || !c->retire)
         return code;
     return circle_store(a, c, now_ms, e);

@@ -1,5 +1,6 @@
 /* Owns making the next entry of the own feed: grants and states of all audiences that need any, as
- * far as they fit. Source: design 5 "Sealing", "Audience keys". Must not decide when (outbox.h). */
+ * far as they fit, then history. Source: design 5 "Sealing", "Audience keys". Must not decide when
+ * (outbox.h). */
 #ifndef PLEK_AGENT_SEAL_H
 #define PLEK_AGENT_SEAL_H
 
@@ -18,7 +19,8 @@ void sealing_done(struct sealing *s);
 int64_t sealing_due(const struct sealing *s); /* audiences with something to send */
 
 /* Makes one entry after `own`, of at most max_bytes; keys and rows are stored with it. An
- * audience's state goes only when all its grants went, here or before. *ret NULL: nothing fits or
+ * audience's state goes only when all its grants went, here or before; history only when all states
+ * did. *ret NULL: nothing fits or
  * nothing is due. *ret_complete: nothing is left for a following entry. */
 enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *own, size_t max_bytes,
                        int64_t now_ms, struct blob **ret, struct head *ret_head, bool *ret_complete,

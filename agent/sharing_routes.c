@@ -6,6 +6,7 @@
 #include "alarm.h"
 #include "audit.h"
 #include "find.h"
+#include "past_rows.h"
 #include "sharing.h"
 #include "status.h"
 #include "withdraw.h"
@@ -132,6 +133,15 @@ static enum err find(void *domain, const struct api_request *r, json_t **ret, st
     return code != ERR_OK ? code : find_rows(domain, &filter, r->now_ms, ret, e);
 }
 
+static enum err history(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    const struct past_filter filter = {.service = api_query(r, "service"),
+                                       .member = api_query(r, "member"),
+                                       .from = api_query(r, "from"),
+                                       .to = api_query(r, "to"),
+                                       .own = query_flag(r, "own")};
+    return past_rows(domain, &filter, ret, e);
+}
+
 static enum err status(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     return status_json(domain, r->now_ms, ret, e);
 }
@@ -154,6 +164,7 @@ static const struct api_route routes[] = {
     {API_GET, "/v1/audit", audit,
      "what was sealed to whom, and who decided it: partner, from, to, after, limit"},
     {API_GET, "/v1/find", find, "who has room: service, min, region, where=a=b,c=d"},
+    {API_GET, "/v1/history", history, "past figures; ?service, ?member, ?own=1, ?from, ?to"},
     {API_GET, "/v1/status", status, "how this agent is"},
     {API_GET, "/v1/alarms", alarms, "what a person must know"},
 };

@@ -235,7 +235,7 @@ void show_charter(const json_t *answer, FILE *out) {
 /* ---- rows found ---- */
 
 /* What there is room for, at whatever precision it came. */
-static const char *available_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
+const char *show_available(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
     const json_t *band = json_object_get(row, "band");
     const json_t *light = json_object_get(row, "light");
     const char *freshness = json_string_value(json_object_get(row, "freshness"));
@@ -278,7 +278,7 @@ void show_find(const json_t *answer, FILE *out) {
         bool verified = !json_is_false(json_object_get(row, "verified"));
         snprintf(freshness, sizeof freshness, "%.60s%s", show_cell(row, "freshness", room[8]),
                  verified ? "" : ", unverified");
-        const char *cells[] = {available_text(row, room[0]),
+        const char *cells[] = {show_available(row, room[0]),
                                show_cell(row, "service", room[1]),
                                show_cell(row, "member", room[2]),
                                show_cell(row, "site", room[3]),

@@ -14,6 +14,9 @@ char *show_age(int64_t seconds, char out[static SHOW_TEXT_SIZE]);
 /* A value as text: strings as they are, numbers, "yes"/"no", "-" for null. */
 const char *show_cell(const json_t *object, const char *key, char out[static SHOW_TEXT_SIZE]);
 
+/* What there is room for in a row, at whatever precision it came. */
+const char *show_available(const json_t *row, char out[static SHOW_TEXT_SIZE]);
+
 void show_sites(const json_t *answer, FILE *out);
 void show_lines(const json_t *answer, FILE *out);
 void show_line(const json_t *answer, FILE *out);
@@ -31,6 +34,7 @@ void show_partner(const json_t *answer, FILE *out);
 void show_withdraw(const json_t *answer, FILE *out);
 /* An array of rows, oldest first. */
 void show_audit(const json_t *rows, FILE *out);
+void show_history(const json_t *answer, FILE *out);
 void show_status(const json_t *answer, FILE *out);
 
 #endif

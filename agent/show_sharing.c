@@ -248,7 +248,7 @@ void show_status(const json_t *answer, FILE *out) {
     const json_t *partners = json_object_get(answer, "partners");
     const json_t *alarms = json_object_get(answer, "alarms");
     size_t i;
-    json_t *alarm;
+    json_t *alarm, *hole;
     fprintf(out, "member    %s\n", show_cell(answer, "member", room[0]));
     fprintf(out, "agent     %s\n", show_cell(answer, "agent", room[0]));
     fprintf(out, "network   %s\n", show_cell(answer, "network", room[0]));
@@ -283,4 +283,39 @@ void show_status(const json_t *answer, FILE *out) {
     }
     if (json_array_size(alarms) == 0)
         fputs("alarms    none\n", out);
+    json_array_foreach(json_object_get(answer, "history_holes"), i, hole) {
+        fprintf(out, "history   %s views of %s are missing since %s%s\n",
+                show_cell(hole, "missing", room[0]), show_cell(hole, "member", room[1]),
+                show_cell(hole, "since", room[2]),
+                json_is_true(json_object_get(hole, "asked")) ? "; the hub does not have them for us"
+                                                             : "; they are asked for again");
+    }
+}
+
+/* ---- history ---- */
+
+void show_history(const json_t *answer, FILE *out) {
+    static const char *const headings[] = {"OBSERVED", "MEMBER",    "SITE",     "SERVICE",
+                                           "WARD",     "AVAILABLE", "STATUS",   "TOTAL",
+                                           "OCCUPIED", "NEED",      "PRECISION"};
+    static const char *const keys[] = {"observed_at", "member",    "site",     "service",
+                                       "ward",        "available", "status",   "total",
+                                       "occupied",    "need",      "precision"};
+    if (json_array_size(answer) == 0) {
+        fputs("No figures of that time are known here.\n", out);
+        return;
+    }
+    struct table *t = table_new(headings, 11);
+    size_t i;
+    json_t *row;
+    json_array_foreach(answer, i, row) {
+        char room[11][SHOW_TEXT_SIZE];
+        const char *cells[11];
+        for (size_t k = 0; k < 11; k++)
+            cells[k] = show_cell(row, keys[k], room[k]);
+        cells[5] = show_available(row, room[5]);
+        if (t)
+            table_row(t, cells);
+    }
+    print_table(t, out);
 }

@@ -9,6 +9,7 @@
 #include "outbox.h"
 #include "picture.h"
 #include "recipients.h"
+#include "series.h"
 #include "store.h"
 #include "withdraw.h"
 
@@ -134,7 +135,7 @@ struct parts {
     struct network_row row;
     struct outbox_status outbox;
     struct approvals approvals;
-    json_t *alarms, *refusals, *no_key, *withdrawn, *dropped;
+    json_t *alarms, *refusals, *no_key, *withdrawn, *dropped, *holes;
 };
 
 static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct error *e) {
@@ -151,6 +152,8 @@ static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct 
         code = no_key_json(a, &p->no_key, e);
     if (code == ERR_OK)
         code = withdraw_list(a, &p->withdrawn, e);
+    if (code == ERR_OK)
+        code = series_holes(a, &p->holes, e);
     return code != ERR_OK ? code : picture_dropped(a, &p->dropped, e);
 }
 
@@ -169,14 +172,14 @@ static json_t *build(struct agent *a, const struct parts *p) {
                              "seq", (json_int_t)o->own.seq, "acked_seq", (json_int_t)o->acked.seq);
     json_t *outbox = json_pack("{s:I, s:I}", "entries", (json_int_t)o->entries, "dirty_audiences",
                                (json_int_t)o->dirty_audiences);
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, s:O, s:O}",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, s:O, s:O, s:O}",
                      "member", text_or_null(own_name(a)), "agent", key, "network",
                      d ? text_or_null(directory_name(d)) : json_null(), "hub", hub_json(a, &p->row),
                      "feed", feed, "outbox", outbox, "partners", partners_json(a, &p->approvals),
                      "alarms", p->alarms, "policy_version", (json_int_t)agent_policy_version(a),
                      "picture_at", time_json(p->row.has_picture, p->row.picture_ms), "refusals",
                      p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "dropped",
-                     p->dropped);
+                     p->dropped, "history_holes", p->holes);
 }
 
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) {
@@ -191,6 +194,7 @@ enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error
     json_decref(p.no_key);
     json_decref(p.withdrawn);
     json_decref(p.dropped);
+    json_decref(p.holes);
     if (code == ERR_OK)
         *ret = made;
     return code;

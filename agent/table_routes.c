@@ -14,8 +14,9 @@
 
 /* ---- imports ---- */
 
-static const char *const import_keys[] = {"text", "file",     "profile", "profile_file", "where",
-                                          "site", "observed", "places",  "dry_run",      NULL};
+static const char *const import_keys[] = {"text",    "file",    "profile",  "profile_file",
+                                          "where",   "site",    "observed", "places",
+                                          "dry_run", "history", NULL};
 
 /* What an import's body says, but for its table. */
 static void read_import(const struct api_request *r, const struct json_at *at,
@@ -30,6 +31,7 @@ static void read_import(const struct api_request *r, const struct json_at *at,
         .observed = body_optional_text(at, "observed", BODY_TIME_MAX),
         .places = body_bool(at, "places"),
         .dry_run = body_bool(at, "dry_run"),
+        .history = body_bool(at, "history"),
         .actor = r->actor,
     };
     struct json_at where = json_optional(at, "where");
@@ -217,7 +219,8 @@ static enum err get_export(void *domain, const struct api_request *r, json_t **r
 
 static const struct api_route routes[] = {
     {API_POST, "/v1/import", post_import,
-     "{text, file?, profile, profile_file?, where?, site?, observed?, places?, dry_run?}"},
+     "{text, file?, profile, profile_file?, where?, site?, observed?, places?, dry_run?, "
+     "history?}"},
     {API_POST, "/v1/imports", begin_import,
      "begins an import in pieces: the same without text; answers {id, piece_max}"},
     {API_PUT, "/v1/imports/{id}", put_piece, "the next piece: {offset, data: base64}"},

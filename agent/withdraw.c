@@ -158,6 +158,13 @@ static enum err retire_key(struct agent *a, const struct withdrawal *w, struct e
     q = db_query(agent_db(a), SQL_GRANTED_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":audience", bytes_of(w->id, AUDIENCE_ID_LEN));
+    code = run(&q, e);
+    if (code != ERR_OK)
+        return code;
+    /* Readers forget the past too: shared again, it is told again. */
+    q = db_query(agent_db(a), SQL_PAST_TOLD_FORGET);
+    db_bind_int(&q, ":network", agent_network(a));
+    db_bind_blob(&q, ":audience", bytes_of(w->id, AUDIENCE_ID_LEN));
     return run(&q, e);
 }
 

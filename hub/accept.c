@@ -198,6 +198,8 @@ static enum err route_withdrawal(const struct accepting *a, const struct store_v
     enum err err = store_put_withdrawal(a->hub->store, v, e);
     if (err == ERR_OK)
         err = news_add_key(&a->hub->pending, a->author, &v->view->key_id, e);
+    if (err == ERR_OK)
+        err = store_drop_history(a->hub->store, a->author, v->view->target.b, e);
     return err == ERR_OK ? store_drop_picture(a->hub->store, a->author, v->view->target.b, e) : err;
 }
 
@@ -215,6 +217,10 @@ static enum err route_other(const struct accepting *a, const struct store_view *
         a->hub->pending.everybody = true;
         return ERR_OK;
     }
+    if (view->kind == VIEW_HISTORY)
+        err = opened_history(a->hub, a->author, &a->entry->header, view, a->now_ms, e);
+    if (err != ERR_OK)
+        return err;
     if (view->target.len != KEY_LEN)
         return news_add_key(&a->hub->pending, a->author, &view->key_id, e);
     err = key_from_bytes(&recipient, bytes_of(view->target.b, view->target.len), e);

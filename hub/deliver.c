@@ -63,9 +63,15 @@ static bool moves_class(const struct deliver *d, const struct page *page, int cl
     return page->upto[class_] > d->loading.after[class_];
 }
 
+/* Or further within a position that holds more than a page. */
+static bool moves_within(const struct deliver *d, const struct page *page, int class_) {
+    return moves_class(d, page, class_) || (page->upto[class_] == d->loading.after[class_] &&
+                                            page->within[class_] > d->loading.within[class_]);
+}
+
 static bool moves_anything(const struct deliver *d, const struct page *page) {
     for (int class_ = 0; class_ < HUB_CLASSES; class_++)
-        if (moves_class(d, page, class_))
+        if (moves_within(d, page, class_))
             return true;
     return page->tip;
 }
@@ -98,6 +104,8 @@ static void finish_page(struct deliver *d) {
     bool any = false;
     for (int class_ = 0; class_ < HUB_CLASSES; class_++) {
         d->moved[class_] = moves_class(d, &d->page, class_);
+        if (moves_within(d, &d->page, class_))
+            d->cursors.within[class_] = d->page.within[class_];
         if (d->moved[class_])
             d->cursors.after[class_] = d->page.upto[class_];
         any = any || d->moved[class_];

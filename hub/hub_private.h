@@ -73,6 +73,9 @@ enum err opened_grant(struct hub *hub, int64_t author, const struct header *head
 /* A state of any audience: opened when the hub holds its key. */
 enum err opened_state(struct hub *hub, int64_t author, const struct header *header,
                       const struct view *state, int64_t now_ms, struct error *e) MUST_USE;
+/* A history of any audience, likewise: its points are kept. */
+enum err opened_history(struct hub *hub, int64_t author, const struct header *header,
+                        const struct view *view, int64_t now_ms, struct error *e) MUST_USE;
 
 /* ERR_OK for an agent of an admitted member; ret_agent (may be NULL) is set whenever it is known.
  */

@@ -5,7 +5,9 @@
  * author's last resumption. So whatever becomes readable by a later event stands after that event,
  * and a reader that holds everything up to a cursor misses nothing by asking only for what is
  * beyond it. `upto` never passes a position of which something is still to come: pages end between
- * positions. */
+ * positions. The same holds of a message or history view and the grant of its key; but one grant
+ * may open any number of those, so of these classes a page may also end within a position
+ * (`within`). */
 #include "hub_private.h"
 
 #include <assert.h>
@@ -19,7 +21,8 @@
 struct rows {
     struct store_row *items;
     size_t count, cap;
-    uint64_t bound; /* rows are complete up to this position */
+    uint64_t bound;       /* rows are complete up to this position */
+    uint64_t bound_place; /* of messages and history: and, of it, up to this place */
 };
 
 struct loading {
@@ -213,11 +216,13 @@ static enum err scan_resumed(const struct loading *l, uint64_t after, struct row
     return err;
 }
 
-/* Withdrawals that a newer state, for others perhaps, took the place of. */
+/* Withdrawals that a newer state, for others perhaps, took the place of. Their key was granted
+ * before them or never: it is used no more. */
 static enum err scan_withdrawals(struct store *s, const struct public_key *reader, uint64_t after,
                                  size_t limit, struct store_row *rows, size_t *ret_count,
                                  struct error *e) {
-    return store_scan_views(s, CLASS_STATES, reader, after, limit, rows, ret_count, e);
+    const struct store_scan what = {CLASS_STATES, reader, after, 0};
+    return store_scan_views(s, &what, limit, rows, ret_count, e);
 }
 
 static int compare_rows(const void *left, const void *right) {
@@ -261,12 +266,77 @@ static enum err add_rows(struct loading *l, enum deliver_class class_, struct ro
     return err;
 }
 
+/* ---- messages and history ---- */
+
+typedef enum err scan_kept_fn(struct store *s, const struct store_scan *scan, size_t limit,
+                              struct store_row *rows, size_t *ret_count, struct error *e);
+
+static enum err scan_kept(const struct loading *l, scan_kept_fn *fn, const struct store_scan *scan,
+                          struct rows *r, struct error *e) {
+    size_t count = 0;
+    enum err err = reserve_rows(r, SCAN_ROWS, e);
+    if (err == ERR_OK)
+        err = fn(l->hub->store, scan, SCAN_ROWS, r->items + r->count, &count, e);
+    if (err != ERR_OK)
+        return err;
+    r->count += count;
+    const struct store_row *last = count < SCAN_ROWS ? NULL : &r->items[r->count - 1];
+    if (last && (last->position < r->bound ||
+                 (last->position == r->bound && last->place < r->bound_place))) {
+        r->bound = last->position;
+        r->bound_place = last->place;
+    }
+    return ERR_OK;
+}
+
+static bool beyond(const struct rows *r, const struct store_row *row) {
+    return row->position > r->bound || (row->position == r->bound && row->place > r->bound_place);
+}
+
+/* Of what does not fit, the last row handed out says where to go on: its position is not reached.
+ */
+static enum err add_kept(struct loading *l, enum deliver_class class_, struct rows *r,
+                         struct error *e) {
+    enum err err = ERR_OK;
+    size_t i = 0;
+    if (r->count > 1)
+        qsort(r->items, r->count, sizeof *r->items, compare_rows);
+    for (; i < r->count && err == ERR_OK && !beyond(r, &r->items[i]) && !enough(l); i++)
+        err = add_view(l, class_, &r->items[i], e);
+    bool cut = i < r->count || r->bound != UINT64_MAX;
+    l->full = l->full || cut;
+    if (!cut || i == 0 || err != ERR_OK)
+        return err;
+    const struct store_row *last = &r->items[i - 1];
+    l->page.upto[class_] = last->position - 1;
+    l->page.within[class_] = last->place;
+    return ERR_OK;
+}
+
+static enum err load_kept(struct loading *l, enum deliver_class class_, uint64_t after,
+                          uint64_t within, struct error *e) {
+    const struct store_scan what = {(int)class_, l->reader, after, within};
+    struct rows r = {.bound = UINT64_MAX, .bound_place = UINT64_MAX};
+    if (after >= l->hub->tip)
+        return ERR_OK;
+    enum err err = scan_kept(l, store_scan_views, &what, &r, e);
+    if (err == ERR_OK)
+        err = scan_kept(l, store_scan_views_granted, &what, &r, e);
+    if (err == ERR_OK)
+        err = add_kept(l, class_, &r, e);
+    if (err == ERR_OK && !l->full) {
+        l->page.upto[class_] = l->hub->tip;
+        l->page.within[class_] = 0;
+    }
+    free(r.items);
+    return err;
+}
+
 /* ---- classes ---- */
 
 static enum err scan_class(const struct loading *l, enum deliver_class class_, uint64_t after,
                            struct rows *r, struct error *e) {
     enum err err = ERR_OK;
-    size_t count = 0;
     switch (class_) {
     case CLASS_GRANTS:
         return scan(l, store_scan_grants, after, r, e);
@@ -281,13 +351,6 @@ static enum err scan_class(const struct loading *l, enum deliver_class class_, u
         return err;
     case CLASS_MESSAGES:
     case CLASS_HISTORY:
-        err = reserve_rows(r, SCAN_ROWS, e);
-        if (err == ERR_OK)
-            err = store_scan_views(l->hub->store, (int)class_, l->reader, after, SCAN_ROWS,
-                                   r->items, &count, e);
-        if (err == ERR_OK)
-            note_scanned(r, count);
-        return err;
     case CLASS_HUB:
         break;
     }
@@ -313,9 +376,14 @@ static enum err load_all(struct loading *l, const struct cursors *cursors, bool 
     enum err err = ERR_OK;
     if (cursors->after[CLASS_HUB] != UINT64_MAX)
         err = load_feed(l, cursors->after[CLASS_HUB], e);
-    for (int c = CLASS_GRANTS; c < HUB_CLASSES && err == ERR_OK && !l->full && !feed_only; c++)
-        if (cursors->after[c] != UINT64_MAX)
+    for (int c = CLASS_GRANTS; c < HUB_CLASSES && err == ERR_OK && !l->full && !feed_only; c++) {
+        if (cursors->after[c] == UINT64_MAX)
+            continue;
+        if (c == CLASS_MESSAGES || c == CLASS_HISTORY)
+            err = load_kept(l, (enum deliver_class)c, cursors->after[c], cursors->within[c], e);
+        else
             err = load_class(l, (enum deliver_class)c, cursors->after[c], e);
+    }
     return err;
 }
 
@@ -330,8 +398,10 @@ enum err hub_load(struct hub *hub, const struct public_key *agent, const struct 
     bool suspended = err == ERR_SUSPENDED;
     if (err != ERR_OK && !suspended)
         return err;
-    for (int c = 0; c < HUB_CLASSES; c++)
+    for (int c = 0; c < HUB_CLASSES; c++) {
         l.page.upto[c] = cursors->after[c];
+        l.page.within[c] = cursors->within[c];
+    }
     err = load_all(&l, cursors, suspended, e);
     if (err != ERR_OK) {
         page_done(&l.page);

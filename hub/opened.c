@@ -1,6 +1,6 @@
-/* Owns what the hub can read itself: grants to it, and the states they open. What cannot be used is
- * noted against its author and never a reason to refuse the entry.
- * Must not sum up or publish anything (aggregate.c). */
+/* Owns what the hub can read itself: grants to it, and the states and history they open. What
+ * cannot be used is noted against its author and never a reason to refuse the entry. Must not sum
+ * up or publish anything (aggregate.c). */
 #include "hub_private.h"
 
 #include "snapshot.h"
@@ -9,6 +9,13 @@ static enum err note(struct hub *hub, int64_t author, const struct error *why, i
                      struct error *e) {
     return why->code == ERR_NO_MEMORY ? error_set(e, ERR_NO_MEMORY, "%s", why->detail)
                                       : store_note_trouble(hub->store, author, why, now_ms, e);
+}
+
+/* A far-off claim must not overflow: what it says is simply expired. */
+static int64_t shift_of(const struct header *header, int64_t received_ms) {
+    return header->claimed_ms > received_ms && header->claimed_ms > 0
+               ? received_ms - header->claimed_ms
+               : 0;
 }
 
 /* What would be shown must decode and keep to the charter, after the clock's correction. */
@@ -32,10 +39,7 @@ static enum err open_view(struct hub *hub, const struct store_held_key *key,
     buf_init(&plain, VIEW_MAX_BYTES);
     for (size_t i = 0; i < AUDIENCE_ID_LEN; i++)
         ctx.audience[i] = key->audience[i];
-    /* A far-off claim must not overflow: such a picture is simply expired. */
-    int64_t shift_ms = header->claimed_ms > received_ms && header->claimed_ms > 0
-                           ? received_ms - header->claimed_ms
-                           : 0;
+    int64_t shift_ms = shift_of(header, received_ms);
     enum err err = view_open(&ctx, &key->key, header->incarnation, header->seq, VIEW_STATE, sealed,
                              &plain, &why);
     if (err == ERR_OK)
@@ -53,6 +57,41 @@ static enum err open_view(struct hub *hub, const struct store_held_key *key,
     } else {
         err = note(hub, key->author, &why, now_ms, e);
     }
+    buf_wipe_done(&plain);
+    return err;
+}
+
+/* ---- history ---- */
+
+static enum err open_history(struct hub *hub, const struct store_held_key *key,
+                             const struct header *header, struct bytes sealed, int64_t received_ms,
+                             int64_t now_ms, struct error *e) {
+    struct audience_ctx ctx = {header->network, header->member, header->agent, {0}};
+    struct history *history = NULL;
+    struct error why = {0};
+    struct buf plain;
+    buf_init(&plain, VIEW_MAX_BYTES);
+    for (size_t i = 0; i < AUDIENCE_ID_LEN; i++)
+        ctx.audience[i] = key->audience[i];
+    struct store_history h = {.author = key->author,
+                              .audience = key->audience,
+                              .incarnation = header->incarnation,
+                              .seq = header->seq,
+                              .received_ms = received_ms,
+                              .shift_ms = shift_of(header, received_ms)};
+    enum err err = view_open(&ctx, &key->key, header->incarnation, header->seq, VIEW_HISTORY,
+                             sealed, &plain, &why);
+    if (err == ERR_OK)
+        err = history_decode(buf_bytes(&plain), &history, &why);
+    if (err == ERR_OK)
+        err = history_check_clock(history, h.shift_ms,
+                                  directory_charter(hub->directory)->longest_validity_ms, &why);
+    h.history = history;
+    if (err == ERR_OK)
+        err = store_put_history(hub->store, &h, e);
+    else
+        err = note(hub, key->author, &why, now_ms, e);
+    history_free(history);
     buf_wipe_done(&plain);
     return err;
 }
@@ -75,6 +114,18 @@ static enum err open_earlier(void *ctx, struct bytes data, struct bytes body, in
     return err;
 }
 
+/* History that came before its key. */
+static enum err open_past(void *ctx, struct bytes data, struct bytes body, int64_t received_ms,
+                          struct error *e) {
+    struct earlier *x = ctx;
+    struct entry *entry = NULL;
+    enum err err = entry_parse(body, &entry, e);
+    if (err == ERR_OK)
+        err = open_history(x->hub, x->key, &entry->header, data, received_ms, x->now_ms, e);
+    entry_free(entry);
+    return err;
+}
+
 enum err opened_grant(struct hub *hub, int64_t author, const struct header *header,
                       const struct view *grant, int64_t now_ms, struct error *e) {
     struct audience_ctx ctx;
@@ -89,6 +140,8 @@ enum err opened_grant(struct hub *hub, int64_t author, const struct header *head
     enum err err = store_put_key(hub->store, &key, e);
     if (err == ERR_OK)
         err = store_state_under(hub->store, author, key.audience, &key.key_id, open_earlier, &x, e);
+    if (err == ERR_OK)
+        err = store_history_under(hub->store, &key, open_past, &x, e);
     audience_key_wipe(&key.key);
     return err;
 }
@@ -112,6 +165,28 @@ enum err opened_state(struct hub *hub, int64_t author, const struct header *head
     } else {
         struct error why = {0};
         (void)error_set(&why, ERR_GRANT, "a state stands under another audience's key");
+        err = note(hub, author, &why, now_ms, e);
+    }
+    audience_key_wipe(&key.key);
+    return err;
+}
+
+enum err opened_history(struct hub *hub, int64_t author, const struct header *header,
+                        const struct view *view, int64_t now_ms, struct error *e) {
+    const struct author *known = authors_by_id(&hub->authors, author);
+    struct store_held_key key;
+    bool found = false;
+    if (known != NULL && !known->keyed)
+        return ERR_OK;
+    enum err err = store_find_key(hub->store, author, &view->key_id, &found, &key, e);
+    if (err != ERR_OK || !found)
+        return err;
+    struct target audience = target_audience(key.audience);
+    if (target_equal(&audience, &view->target)) {
+        err = open_history(hub, &key, header, view->data, now_ms, now_ms, e);
+    } else {
+        struct error why = {0};
+        (void)error_set(&why, ERR_GRANT, "a history stands under another audience's key");
         err = note(hub, author, &why, now_ms, e);
     }
     audience_key_wipe(&key.key);

@@ -20,9 +20,11 @@ enum deliver_class {
     CLASS_HISTORY = 4
 };
 
-/* Positions a reader holds, by class (CLASS_HUB: seq of the hub's feed). */
+/* Positions a reader holds, by class (CLASS_HUB: seq of the hub's feed). `within`: of position
+ * after + 1, everything up to this place went out as well; 0: nothing. The reader never hears of
+ * it, so what it is for lives as long as the session. */
 struct cursors {
-    uint64_t after[HUB_CLASSES];
+    uint64_t after[HUB_CLASSES], within[HUB_CLASSES];
 };
 
 /* Completion of HUB_EFFECT_GREET: the verified hello met the directory. */
@@ -47,8 +49,9 @@ struct delivery {
 struct page {
     struct delivery *items; /* in the order to send: hub feed, grants, states, messages, history */
     size_t count;
-    uint64_t upto[HUB_CLASSES]; /* after these items everything up to here was delivered */
-    bool tip;                   /* nothing more was waiting when this was read */
+    uint64_t upto[HUB_CLASSES];   /* after these items everything up to here was delivered */
+    uint64_t within[HUB_CLASSES]; /* as struct cursors */
+    bool tip;                     /* nothing more was waiting when this was read */
 };
 void page_done(struct page *p); /* unrefs and frees the contents */
 

@@ -56,6 +56,25 @@ static const char schema_1[] =
     " author INTEGER NOT NULL REFERENCES author, audience BLOB NOT NULL,"
     " incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
     " shift_ms INTEGER NOT NULL, plain BLOB NOT NULL, PRIMARY KEY(author, audience)) STRICT;"
+    /* History the hub could open, one row a past figure. said: the sender's time, by which a point
+     * is known; observed: the same, its clock corrected. incarnation, seq: the entry that said it
+     * last. */
+    "CREATE TABLE point("
+    " author INTEGER NOT NULL REFERENCES author, audience BLOB NOT NULL, site INTEGER NOT NULL, "
+    "service TEXT NOT NULL,"
+    " ward TEXT NOT NULL, said_ms INTEGER NOT NULL, observed_ms INTEGER NOT NULL,"
+    " valid_until_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, precision INTEGER NOT NULL, step INTEGER NOT NULL,"
+    " status INTEGER NOT NULL, available INTEGER, total INTEGER, occupied INTEGER, held INTEGER,"
+    " blocked INTEGER, need INTEGER, low INTEGER, high INTEGER, light INTEGER NOT NULL,"
+    " PRIMARY KEY(author, site, service, ward, said_ms)) STRICT;"
+    "CREATE INDEX point_service ON point(service, observed_ms);"
+    "CREATE INDEX point_received ON point(received_ms);"
+    "CREATE INDEX point_audience ON point(author, audience);"
+    "CREATE TABLE point_site("
+    " author INTEGER NOT NULL REFERENCES author, site INTEGER NOT NULL, name TEXT NOT NULL,"
+    " region TEXT NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY(author, site)) STRICT;"
     /* counters and marks */
     "CREATE TABLE rejection("
     " network INTEGER NOT NULL REFERENCES network, code TEXT NOT NULL, count INTEGER NOT NULL,"

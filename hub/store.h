@@ -10,6 +10,7 @@
 #define PLEK_HUB_STORE_H
 
 #include "audience.h"
+#include "history.h"
 
 struct store;
 
@@ -123,8 +124,8 @@ enum err store_put_view(struct store *s, int class_, const struct store_view *v,
 /* All that was routed from or to these agents' author rows goes: their member was removed. */
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
                            struct error *e) MUST_USE;
-/* Deletes up to `limit` messages and history views received before `before_ms`, and grants nothing
- * needs any more. Returns how many went in *ret_count. */
+/* Deletes up to `limit` messages, history views and points received before `before_ms`, and grants
+ * nothing needs any more. Returns how many went in *ret_count. */
 enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t *ret_count,
                      struct error *e) MUST_USE;
 
@@ -154,11 +155,21 @@ enum err store_scan_granted(struct store *s, const struct public_key *reader, ui
 enum err store_scan_author(struct store *s, const struct public_key *reader, int64_t author,
                            uint64_t below, size_t limit, struct store_row *rows, size_t *ret_count,
                            struct error *e) MUST_USE;
-/* Views of a class after a position that are plain, for this reader, or under a key granted to it.
- */
-enum err store_scan_views(struct store *s, int class_, const struct public_key *reader,
-                          uint64_t after, size_t limit, struct store_row *rows, size_t *ret_count,
-                          struct error *e) MUST_USE;
+/* Messages and history. Of the first position after `after`, only places beyond `within`: a
+ * position may hold more than fits a page. Rows come in order of (position, place). */
+struct store_scan {
+    int class_;
+    const struct public_key *reader;
+    uint64_t after, within;
+};
+/* Views that are plain, for this reader, or under a key granted to it before: position = the
+ * view's. */
+enum err store_scan_views(struct store *s, const struct store_scan *scan, size_t limit,
+                          struct store_row *rows, size_t *ret_count, struct error *e) MUST_USE;
+/* Views whose key was granted later: position = the grant's. */
+enum err store_scan_views_granted(struct store *s, const struct store_scan *scan, size_t limit,
+                                  struct store_row *rows, size_t *ret_count, struct error *e)
+    MUST_USE;
 
 /* What an excerpt is made of; data and body are borrowed for the visit. ERR_NOT_FOUND: gone. */
 typedef enum err store_view_visit(void *ctx, struct bytes data, struct bytes body,
@@ -210,6 +221,38 @@ enum err store_drop_picture(struct store *s, int64_t author,
 typedef enum err store_picture_visit(void *ctx, const struct store_picture *p, struct error *e);
 enum err store_pictures(struct store *s, store_picture_visit *visit, void *ctx, struct error *e)
     MUST_USE;
+
+/* History views of an audience under this key that came before it, oldest first. */
+enum err store_history_under(struct store *s, const struct store_held_key *key,
+                             store_view_visit *visit, void *ctx, struct error *e) MUST_USE;
+/* Every point of an opened history, and its sites. A point said again for the same time takes the
+ * place of what an earlier entry said. */
+struct store_history {
+    int64_t author;
+    const uint8_t *audience;
+    uint64_t incarnation, seq;
+    int64_t received_ms, shift_ms;
+    const struct history *history;
+};
+enum err store_put_history(struct store *s, const struct store_history *h, struct error *e)
+    MUST_USE;
+/* What this audience of the author told. */
+enum err store_drop_history(struct store *s, int64_t author,
+                            const uint8_t audience[static AUDIENCE_ID_LEN], struct error *e)
+    MUST_USE;
+/* Past figures of a service, observed in [from_ms, to_ms), by author, site, ward and time. Texts
+ * are borrowed for the visit. */
+struct store_point {
+    int64_t author;
+    uint32_t site;
+    const char *site_name, *region, *service, *ward;
+    enum precision_kind precision;
+    int64_t step;
+    struct history_point figure; /* its clock corrected */
+};
+typedef enum err store_point_visit(void *ctx, const struct store_point *p, struct error *e);
+enum err store_points(struct store *s, const char *service, int64_t from_ms, int64_t to_ms,
+                      store_point_visit *visit, void *ctx, struct error *e) MUST_USE;
 
 /* ---- counters and marks ---- */
 

@@ -82,8 +82,9 @@ enum err store_put_view(struct store *s, int class_, const struct store_view *v,
 
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
                            struct error *e) {
-    static const enum store_sql drops[] = {SQL_DROP_STATES, SQL_DROP_VIEWS, SQL_DROP_GRANTS_OF,
-                                           SQL_DROP_PICTURES, SQL_DROP_KEYS};
+    static const enum store_sql drops[] = {SQL_DROP_STATES,   SQL_DROP_VIEWS,  SQL_DROP_GRANTS_OF,
+                                           SQL_DROP_PICTURES, SQL_DROP_POINTS, SQL_DROP_POINT_SITES,
+                                           SQL_DROP_KEYS};
     for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
         struct db_query q = store_query(s, drops[i]);
         db_bind_int(&q, ":author", author);
@@ -134,8 +135,14 @@ enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t 
     enum err err = store_finish_visit(&q, good ? ERR_OK : store_damaged("kept", e), e);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = prune_one(s, &found[i], e);
+    if (err != ERR_OK)
+        return err;
+    q = store_query(s, SQL_POINTS_PRUNE);
+    db_bind_int(&q, ":before", before_ms);
+    db_bind_int(&q, ":limit", limit - (int64_t)count);
+    err = store_finish(&q, e);
     if (err == ERR_OK)
-        *ret_count = (int64_t)count;
+        *ret_count = (int64_t)count + db_changes(s->db);
     return err;
 }
 
@@ -203,11 +210,24 @@ enum err store_scan_author(struct store *s, const struct public_key *reader, int
     return read_rows(&q, TABLE_STATE, limit, rows, ret_count, e);
 }
 
-enum err store_scan_views(struct store *s, int class_, const struct public_key *reader,
-                          uint64_t after, size_t limit, struct store_row *rows, size_t *ret_count,
-                          struct error *e) {
-    struct db_query q = scan_after(s, SQL_SCAN_VIEWS, reader, after);
-    db_bind_int(&q, ":class", class_);
+static struct db_query scan_kept(struct store *s, enum store_sql sql,
+                                 const struct store_scan *scan) {
+    struct db_query q = scan_after(s, sql, scan->reader, scan->after);
+    db_bind_int(&q, ":class", scan->class_);
+    db_bind_int(&q, ":first", (int64_t)place_index((uint64_t)first_place_after(scan->after)));
+    db_bind_int(&q, ":within", (int64_t)scan->within);
+    return q;
+}
+
+enum err store_scan_views(struct store *s, const struct store_scan *scan, size_t limit,
+                          struct store_row *rows, size_t *ret_count, struct error *e) {
+    struct db_query q = scan_kept(s, SQL_SCAN_VIEWS, scan);
+    return read_rows(&q, TABLE_VIEW, limit, rows, ret_count, e);
+}
+
+enum err store_scan_views_granted(struct store *s, const struct store_scan *scan, size_t limit,
+                                  struct store_row *rows, size_t *ret_count, struct error *e) {
+    struct db_query q = scan_kept(s, SQL_SCAN_VIEWS_GRANTED, scan);
     return read_rows(&q, TABLE_VIEW, limit, rows, ret_count, e);
 }
 

@@ -5,12 +5,9 @@
 
 #include "codec.h"
 #include "map.h"
-#include "plek.pb-c.h"
-#include "snapshot.h"
+#include "snapshot_private.h"
 
 #define MS_PER_SECOND INT64_C(1000)
-#define TIME_MAX_S INT64_C(253402300799)           /* the end of the year 9999 */
-#define VALIDITY_MAX_S (INT64_C(3653) * 24 * 3600) /* ten years */
 #define STEP_MAX 1000000u
 #define FIGURE_MAX (4 * AMOUNT_MAX) /* what may follow from four amounts that were entered */
 #define WORDS_MAX 100000
@@ -93,7 +90,7 @@ static enum err word(struct draft *d, const char *text, uint32_t *ret, struct er
     return ERR_OK;
 }
 
-static void put_site(const struct site *from, Plek__SiteCard *to) {
+void snapshot_put_site(const struct site *from, Plek__SiteCard *to) {
     plek__site_card__init(to);
     to->id = from->id;
     to->name = lend(from->name);
@@ -185,7 +182,7 @@ static enum err fill_draft(struct draft *d, const struct snapshot *s, struct err
     Plek__Snapshot *m = &d->message;
     choose_base(d, s);
     for (size_t i = 0; i < s->site_count; i++) {
-        put_site(&s->sites[i], &d->sites[i]);
+        snapshot_put_site(&s->sites[i], &d->sites[i]);
         d->site_pointers[i] = &d->sites[i];
     }
     for (size_t i = 0; i < s->line_count; i++) {
@@ -237,7 +234,7 @@ enum err snapshot_encode(const struct snapshot *s, struct buf *out, struct error
 /* ---- reading: small pieces ---- */
 
 static enum err malformed(struct error *e, const char *what) {
-    return error_set(e, ERR_MALFORMED, "snapshot: %s", what);
+    return error_set(e, ERR_MALFORMED, "view: %s", what);
 }
 
 /* NULL is "not said". Never empty when said: one picture, one encoding of it. */
@@ -245,13 +242,13 @@ static enum err take_text(const char *text, size_t min, size_t max, char *ret, c
                           struct error *e) {
     size_t len = text ? strlen(text) : 0;
     if (len > max || (text && len < min)) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found a %s of %zu bytes, expected %zu to %zu",
+        return error_set(e, ERR_MALFORMED, "view: found a %s of %zu bytes, expected %zu to %zu",
                          what, len, min, max);
     }
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
-            return error_set(e, ERR_MALFORMED, "snapshot: found a control character in a %s", what);
+            return error_set(e, ERR_MALFORMED, "view: found a control character in a %s", what);
         }
     }
     memcpy(ret, text ? text : "", len + 1);
@@ -261,7 +258,7 @@ static enum err take_text(const char *text, size_t min, size_t max, char *ret, c
 static enum err take_word(const Plek__Snapshot *m, uint32_t index, char ret[static CODE_MAX + 1],
                           struct error *e) {
     if (index >= m->n_words) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found word %u of %zu", index, m->n_words);
+        return error_set(e, ERR_MALFORMED, "view: found word %u of %zu", index, m->n_words);
     }
     memcpy(ret, m->words[index], strlen(m->words[index]) + 1);
     return ERR_OK;
@@ -274,7 +271,7 @@ static enum err take_amount(protobuf_c_boolean has, int64_t value, int64_t min, 
         return ERR_OK;
     }
     if (value < min || value > FIGURE_MAX) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found amount %lld, expected %lld to %lld",
+        return error_set(e, ERR_MALFORMED, "view: found amount %lld, expected %lld to %lld",
                          (long long)value, (long long)min, (long long)FIGURE_MAX);
     }
     *ret = (struct amount){true, value};
@@ -344,6 +341,19 @@ static enum err read_coarse(const Plek__Line *l, struct disclosed *ret, struct e
     return ERR_OK;
 }
 
+enum err snapshot_take_values(const Plek__Line *l, enum precision_kind precision,
+                              struct disclosed *ret, struct error *e) {
+    if (!fits_precision(l, precision)) {
+        return malformed(e, "found a figure of another precision than was announced");
+    }
+    if (l->has_status && (l->status < STATUS_ADMITTING || l->status > STATUS_STOPPED)) {
+        return error_set(e, ERR_MALFORMED, "view: found status %u, expected 1 to 4", l->status);
+    }
+    ret->status = l->has_status ? (enum status)l->status : STATUS_UNKNOWN;
+    enum err code = read_terms(l, ret, e);
+    return code != ERR_OK ? code : read_coarse(l, ret, e);
+}
+
 static enum err read_times(const Plek__Snapshot *m, const Plek__Line *l, struct disclosed *ret,
                            struct error *e) {
     int64_t base_s = m->base_s;
@@ -372,16 +382,8 @@ static enum err read_figure(const Plek__Snapshot *m, const Plek__Line *l, struct
         return has_figure(l) ? malformed(e, "found a figure without the time it was observed")
                              : ERR_OK;
     }
-    if (!fits_precision(l, (enum precision_kind)m->precision)) {
-        return malformed(e, "found a figure of another precision than the snapshot's");
-    }
-    if (l->has_status && (l->status < STATUS_ADMITTING || l->status > STATUS_STOPPED)) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found status %u, expected 1 to 4", l->status);
-    }
-    ret->status = l->has_status ? (enum status)l->status : STATUS_UNKNOWN;
-    enum err code = read_times(m, l, ret, e);
-    code = code != ERR_OK ? code : read_terms(l, ret, e);
-    code = code != ERR_OK ? code : read_coarse(l, ret, e);
+    enum err code = snapshot_take_values(l, (enum precision_kind)m->precision, ret, e);
+    code = code != ERR_OK ? code : read_times(m, l, ret, e);
     code = code != ERR_OK
                ? code
                : take_text(l->blocked_reason, 1, REASON_MAX, ret->blocked_reason, "reason", e);
@@ -395,9 +397,8 @@ static enum err read_attributes(const Plek__Snapshot *m, const Plek__Line *l, st
         return malformed(e, "found an attribute without its value");
     }
     if (count > LINE_MAX_ATTRIBUTES) {
-        return error_set(e, ERR_CAP,
-                         "snapshot: found %zu attributes on a line, expected at most %d", count,
-                         LINE_MAX_ATTRIBUTES);
+        return error_set(e, ERR_CAP, "view: found %zu attributes on a line, expected at most %d",
+                         count, LINE_MAX_ATTRIBUTES);
     }
     for (size_t i = 0; i < count; i++) {
         struct attribute *a = &ret->attributes[i];
@@ -427,11 +428,11 @@ static enum err read_line(const Plek__Snapshot *m, size_t i, struct snapshot *s,
     struct seen_line *ret = &s->lines[i];
     ret->site = l->site;
     if (!snapshot_site(s, l->site)) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found a line of site %u without its card",
+        return error_set(e, ERR_MALFORMED, "view: found a line of site %u without its card",
                          l->site);
     }
     enum err code = take_word(m, l->service, ret->service, e);
-    code = code != ERR_OK ? code : take_text(l->ward, 1, WARD_MAX, ret->ward, "ward", e);
+    code = code != ERR_OK ? code : snapshot_take_ward(l->ward, ret->ward, e);
     code = code != ERR_OK ? code : read_attributes(m, l, ret, e);
     code = code != ERR_OK ? code : read_figure(m, l, &ret->figure, e);
     if (code != ERR_OK) {
@@ -444,7 +445,7 @@ static enum err read_line(const Plek__Snapshot *m, size_t i, struct snapshot *s,
 
 /* ---- reading: the whole ---- */
 
-static enum err read_site(const Plek__SiteCard *c, struct site *ret, struct error *e) {
+enum err snapshot_take_site(const Plek__SiteCard *c, struct site *ret, struct error *e) {
     ret->id = c->id;
     enum err code = take_text(c->name, 1, SITE_NAME_MAX, ret->name, "site's name", e);
     code = code != ERR_OK ? code : take_text(c->region, 1, REGION_MAX, ret->region, "region", e);
@@ -455,11 +456,27 @@ static enum err read_site(const Plek__SiteCard *c, struct site *ret, struct erro
     return code != ERR_OK ? code : take_text(c->note, 1, NOTE_MAX, ret->note, "note", e);
 }
 
+enum err snapshot_check_precision(uint32_t precision, bool has_step, uint32_t step,
+                                  struct error *e) {
+    if (precision < PRECISION_EXACT || precision > PRECISION_LIGHT) {
+        return error_set(e, ERR_MALFORMED, "view: found precision %u, expected 1 to 4", precision);
+    }
+    if (has_step != (precision == PRECISION_ROUNDED) ||
+        (has_step && (step < 2 || step > STEP_MAX))) {
+        return malformed(e, "found a step that does not go with its precision");
+    }
+    return ERR_OK;
+}
+
+enum err snapshot_take_ward(const char *text, char ret[static WARD_MAX + 1], struct error *e) {
+    return take_text(text, 1, WARD_MAX, ret, "ward", e);
+}
+
 static enum err check_frame(const Plek__Snapshot *m, struct error *e) {
     if (m->n_lines > SNAPSHOT_MAX_LINES || m->n_sites > SNAPSHOT_MAX_SITES ||
         m->n_words > WORDS_MAX) {
         return error_set(e, ERR_CAP,
-                         "snapshot: found %zu lines, %zu sites, %zu words, expected at most %d, "
+                         "view: found %zu lines, %zu sites, %zu words, expected at most %d, "
                          "%d, %d",
                          m->n_lines, m->n_sites, m->n_words, SNAPSHOT_MAX_LINES, SNAPSHOT_MAX_SITES,
                          WORDS_MAX);
@@ -467,17 +484,13 @@ static enum err check_frame(const Plek__Snapshot *m, struct error *e) {
     if (m->base_s < 0 || m->base_s > TIME_MAX_S) {
         return malformed(e, "found a base outside the years 1970 to 9999");
     }
-    if (m->precision < PRECISION_EXACT || m->precision > PRECISION_LIGHT) {
-        return error_set(e, ERR_MALFORMED, "snapshot: found precision %u, expected 1 to 4",
-                         m->precision);
-    }
-    if (m->has_step != (m->precision == PRECISION_ROUNDED) ||
-        (m->has_step && (m->step < 2 || m->step > STEP_MAX))) {
-        return malformed(e, "found a step that does not go with its precision");
+    enum err code = snapshot_check_precision(m->precision, m->has_step, m->step, e);
+    if (code != ERR_OK) {
+        return code;
     }
     for (size_t i = 0; i < m->n_words; i++) {
         if (!charter_code_valid(m->words[i])) {
-            return error_set(e, ERR_MALFORMED, "snapshot: word %zu is not a code", i);
+            return error_set(e, ERR_MALFORMED, "view: word %zu is not a code", i);
         }
     }
     return ERR_OK;
@@ -489,7 +502,7 @@ static enum err read_snapshot(const Plek__Snapshot *m, struct snapshot *s, struc
     s->precision = (enum precision_kind)m->precision;
     s->step = m->has_step ? m->step : 0;
     for (size_t i = 0; i < m->n_sites; i++) {
-        enum err code = read_site(m->sites[i], &s->sites[i], e);
+        enum err code = snapshot_take_site(m->sites[i], &s->sites[i], e);
         if (code != ERR_OK) {
             return code;
         }

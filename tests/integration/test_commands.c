@@ -41,6 +41,7 @@ static const char *const agent_commands[] = {
     "withdraw",
     "audit",
     "find",
+    "history",
     "status",
     "export",
     "place add",

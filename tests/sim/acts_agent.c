@@ -156,9 +156,9 @@ static json_t *policy_json(struct sim *sim, const struct ledger_policy *p) {
                 json_array_append_new(codes, json_string(services[s]));
         if (a->services == ALL_SERVICES)
             json_array_append_new(codes, json_string("*"));
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:o, s:s}", "name", a->name, "members", members,
-                                        "services", codes, "precision", a->precision));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:s, s:b}", "name", a->name,
+                                              "members", members, "services", codes, "precision",
+                                              a->precision, "history", (int)(a->services % 2)));
     }
     return json_pack("{s:o}", "audiences", list);
 }

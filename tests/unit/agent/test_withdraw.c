@@ -266,9 +266,8 @@ Test(withdraw, of_an_audience_the_newest_keys_are_held_and_of_an_agent_so_many_a
     three_sharing(&w, TOGETHER);
     struct agent *b = w.agents[B].agent;
     int64_t before = world_number(b, "SELECT count(*) FROM held_key");
-    put_key(&w, 200, 1, 10);
-    put_key(&w, 200, 2, 11);
-    put_key(&w, 200, 3, 12);
+    for (int i = 0; i <= PICTURE_KEYS_MAX; i++)
+        put_key(&w, 200, (uint8_t)(i + 1), (uint64_t)(10 + i));
     cr_expect_eq(world_number(b, "SELECT count(*) FROM held_key"), before + PICTURE_KEYS_MAX);
     cr_expect_eq(world_number(b, "SELECT min(seq) FROM held_key WHERE seq >= 10"), 11);
     cr_expect_eq(dropped(b, "superseded_keys"), 1);

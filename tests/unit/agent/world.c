@@ -260,14 +260,18 @@ bool world_excerpt(struct world *w, const struct world_entry *from, int i, uint3
     return count > 0;
 }
 
+static uint32_t class_of(uint32_t kind) {
+    return kind == VIEW_GRANT ? 1 : kind == VIEW_STATE || kind == VIEW_WITHDRAW ? 2 : 4;
+}
+
 static void deliver(struct world *w, int i, size_t at, uint32_t kind) {
     struct error e = {0};
     struct buf excerpt;
     buf_init(&excerpt, ENTRY_MAX_BYTES);
     const struct world_entry *from = &w->log[at];
     if (from->author != i && world_excerpt(w, from, i, kind, false, &excerpt)) {
-        enum err code = inbox_take(w->agents[i].agent, kind == VIEW_GRANT ? 1 : 2, at + 1,
-                                   from->received_ms, buf_bytes(&excerpt), w->now_ms, &e);
+        enum err code = inbox_take(w->agents[i].agent, class_of(kind), at + 1, from->received_ms,
+                                   buf_bytes(&excerpt), w->now_ms, &e);
         /* Of states that a hub would not hand out any more, the key may be gone. */
         cr_assert(code == ERR_OK || code == ERR_OLD || code == ERR_NO_KEY || code == ERR_REMOVED ||
                       code == ERR_REVOKED,
@@ -287,6 +291,8 @@ void world_pull(struct world *w, int i) {
         deliver(w, i, k, VIEW_STATE);
         deliver(w, i, k, VIEW_WITHDRAW);
     }
+    for (size_t k = 0; k < w->log_count; k++)
+        deliver(w, i, k, VIEW_HISTORY);
     w->agents[i].delivered = w->log_count;
 }
 
@@ -397,7 +403,8 @@ struct hash world_dump(struct agent *a) {
     struct buf out;
     buf_init(&out, 64u << 20);
     sqlite3_stmt *tables = prepare(a, "SELECT name FROM sqlite_schema WHERE type = 'table'"
-                                      " AND name NOT IN ('refusal', 'alarm') ORDER BY name");
+                                      " AND name NOT IN ('refusal', 'alarm', 'sqlite_sequence')"
+                                      " ORDER BY name");
     while (sqlite3_step(tables) == SQLITE_ROW)
         dump_table(a, (const char *)sqlite3_column_text(tables, 0), &out);
     sqlite3_finalize(tables);

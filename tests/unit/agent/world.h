@@ -74,7 +74,7 @@ int world_push(struct world *w, int i);
 struct blob *world_next(struct world *w, int i, size_t max_bytes, struct head *ret_head);
 /* The hub takes it by its own rule, and acknowledges. */
 void world_accept(struct world *w, int i, struct blob *bytes);
-/* Agent i receives what is for it: grants, then states under keys it was granted. */
+/* Agent i receives what is for it: grants, then states and history under keys it was granted. */
 void world_pull(struct world *w, int i);
 /* Feed, push, pull, for all, until nothing moves. */
 void world_settle(struct world *w);

@@ -77,7 +77,7 @@ static void publish_honestly(struct person *from, const struct person *to) {
 /* Reads as a session does, page by page, until the tip; how many states of this author came. Every
  * page before the tip has to move a cursor, or the session would end with an error each time. */
 static size_t read_states(const struct person *reader, const struct person *author) {
-    struct cursors at = {{0}};
+    struct cursors at = {.after = {0}};
     struct error e = {0};
     size_t found = 0;
     for (bool tip = false; !tip;) {

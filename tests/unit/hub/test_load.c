@@ -27,8 +27,9 @@ static size_t count_class(const struct page *page, enum deliver_class class_) {
 }
 
 static struct cursors cursors_of(const struct page *page) {
-    struct cursors c;
+    struct cursors c = {{0}, {0}};
     memcpy(c.after, page->upto, sizeof c.after);
+    memcpy(c.within, page->within, sizeof c.within);
     return c;
 }
 
@@ -158,7 +159,7 @@ Test(load, classes_not_asked_for_are_skipped) {
     struct town t;
     struct person p, q;
     struct circle c;
-    struct cursors only = {{UINT64_MAX, UINT64_MAX, 0, UINT64_MAX, UINT64_MAX}};
+    struct cursors only = {.after = {UINT64_MAX, UINT64_MAX, 0, UINT64_MAX, UINT64_MAX}};
     town_init(&t, 2, NULL);
     person_join(&t, &p, "Noord", "provider");
     person_join(&t, &q, "Zuid", "provider");
@@ -315,7 +316,7 @@ Test(load, who_is_unknown_or_removed_gets_nothing) {
 Test(load, cursor_beyond_the_log_is_kept) {
     struct town t;
     struct person p;
-    struct cursors far = {{1000, 1000, UINT64_MAX - 1, 1000, 1000}};
+    struct cursors far = {.after = {1000, 1000, UINT64_MAX - 1, 1000, 1000}};
     town_init(&t, 8, NULL);
     person_join(&t, &p, "Noord", "provider");
     struct page page = town_load(&t, &p.agent.pub, &far, ALL_BYTES);
@@ -459,6 +460,72 @@ Test(load, messages_and_history) {
     cr_assert_eq(count_class(&page, CLASS_HISTORY), 0);
     cr_assert_eq(count_class(&page, CLASS_MESSAGES), 0);
     page_done(&page);
+    town_done(&t);
+}
+
+/* ---- history whose key is granted later ---- */
+
+#define PAST_VIEWS 1200 /* more than a page and a scan */
+
+static void publish_past(struct town *t, struct person *author, const struct circle *c,
+                         uint32_t number) {
+    struct draft d;
+    struct mark m = {.version = number};
+    draft_init(t, &d, author);
+    draft_raw(&d, VIEW_HISTORY, target_audience(c->id), c->key_id, mark_bytes(&m));
+    person_publish(t, author, &d);
+}
+
+/* All history this reader gets from here on, page by page; each view once and in order. */
+static size_t follow_past(struct town *t, const struct person *reader, struct cursors *at,
+                          size_t max_bytes, size_t *ret_pages) {
+    size_t n = 0;
+    bool tip = false;
+    for (*ret_pages = 0; !tip; ++*ret_pages) {
+        struct page page = town_load(t, &reader->agent.pub, at, max_bytes);
+        size_t count = count_class(&page, CLASS_HISTORY);
+        n += count;
+        tip = page.tip;
+        *at = cursors_of(&page);
+        page_done(&page);
+    }
+    return n;
+}
+
+Test(load, history_is_delivered_behind_a_later_grant) {
+    struct town t;
+    struct person p, q, r;
+    struct circle c;
+    struct cursors at = from_start;
+    size_t pages = 0;
+    town_init(&t, 31, NULL);
+    person_join(&t, &p, "Noord", "provider");
+    person_join(&t, &q, "Zuid", "provider");
+    person_join(&t, &r, "Oost", "provider");
+    circle_new(&t, &c, &p);
+    publish_grant(&t, &p, &c, &q);
+    for (uint32_t i = 0; i < PAST_VIEWS; i++) {
+        t.now_ms += TOWN_HOUR_MS / 60; /* the rate */
+        publish_past(&t, &p, &c, i);
+    }
+    cr_assert_eq(follow_past(&t, &q, &at, 64 * 1024, &pages), (size_t)PAST_VIEWS);
+    cr_assert_gt(pages, 3u);
+    at = from_start;
+    cr_assert_eq(follow_past(&t, &r, &at, 64 * 1024, &pages), 0);
+    publish_grant(&t, &p, &c, &r);
+    struct cursors granted = at;
+    cr_assert_eq(follow_past(&t, &r, &granted, 64 * 1024, &pages), (size_t)PAST_VIEWS);
+    cr_assert_gt(pages, 3u, "one position in several pages");
+    cr_assert_eq(granted.after[CLASS_HISTORY], granted.after[CLASS_GRANTS]);
+    cr_assert_eq(follow_past(&t, &r, &granted, 64 * 1024, &pages), 0);
+    /* A reader whose connection ends within the position gets it again, from its beginning. */
+    struct page first = town_load(&t, &r.agent.pub, &at, 16 * 1024);
+    cr_assert_gt(count_class(&first, CLASS_HISTORY), 0);
+    cr_assert_not(first.tip);
+    struct cursors lost = {.after = {0}};
+    memcpy(lost.after, first.upto, sizeof lost.after);
+    page_done(&first);
+    cr_assert_eq(follow_past(&t, &r, &lost, ALL_BYTES, &pages), (size_t)PAST_VIEWS);
     town_done(&t);
 }
 

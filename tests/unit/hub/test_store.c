@@ -131,8 +131,8 @@ static size_t scan_withdrawals(struct fixture *f, const struct public_key *who, 
                                struct store_row rows[static 16]) {
     struct error e = {0};
     size_t count = 0;
-    cr_assert_eq(store_scan_views(f->store, 2, who, after, 16, rows, &count, &e), ERR_OK, "%s",
-                 e.detail);
+    const struct store_scan what = {2, who, after, 0};
+    cr_assert_eq(store_scan_views(f->store, &what, 16, rows, &count, &e), ERR_OK, "%s", e.detail);
     return count;
 }
 
@@ -165,7 +165,8 @@ Test(store, a_withdrawal_stands_where_the_state_stood_and_then_for_who_was_away)
     cr_assert_eq(rows[0].place, place_of(two, 0));
     cr_assert_eq(rows[0].table, TABLE_STATE);
     size_t count = 0;
-    cr_assert_eq(store_scan_views(f.store, 4, &reader, 0, 16, rows, &count, &e), ERR_OK);
+    const struct store_scan history = {4, &reader, 0, 0};
+    cr_assert_eq(store_scan_views(f.store, &history, 16, rows, &count, &e), ERR_OK);
     cr_assert_eq(count, 1, "its history goes, another audience's stays");
     uint8_t id[AUDIENCE_ID_LEN] = {7};
     struct hash key = key_of(1);

@@ -1,0 +1,132 @@
+/* Owns the store's verbs for history the hub could open: past figures, one row each.
+ * Must not open or judge anything, nor sum up. */
+#include "store_private.h"
+
+enum err store_history_under(struct store *s, const struct store_held_key *key,
+                             store_view_visit *visit, void *ctx, struct error *e) {
+    struct db_query q = store_query(s, SQL_HISTORY_UNDER);
+    enum err visited = ERR_OK;
+    db_bind_int(&q, ":author", key->author);
+    store_bind_hash(&q, ":key_id", &key->key_id);
+    db_bind_blob(&q, ":audience", bytes_of(key->audience, AUDIENCE_ID_LEN));
+    while (visited == ERR_OK && db_step(&q))
+        visited = visit(ctx, db_column_blob(&q, 0), db_column_blob(&q, 1), db_column_int(&q, 2), e);
+    return store_finish_visit(&q, visited, e);
+}
+
+static void bind_entry(struct db_query *q, const struct store_history *h) {
+    db_bind_int(q, ":author", h->author);
+    db_bind_int(q, ":incarnation", (int64_t)h->incarnation);
+    db_bind_int(q, ":seq", (int64_t)h->seq);
+}
+
+static void bind_amount(struct db_query *q, const char *name, const struct amount *amount) {
+    db_bind_opt(q, name, amount->known, amount->value);
+}
+
+static enum err put_point(struct store *s, const struct store_history *h,
+                          const struct history_series *series, const struct history_point *p,
+                          struct error *e) {
+    struct db_query q = store_query(s, SQL_POINT_PUT);
+    bind_entry(&q, h);
+    db_bind_blob(&q, ":audience", bytes_of(h->audience, AUDIENCE_ID_LEN));
+    db_bind_int(&q, ":site", series->site);
+    db_bind_text(&q, ":service", series->service);
+    db_bind_text(&q, ":ward", series->ward);
+    db_bind_int(&q, ":said", p->observed_ms);
+    db_bind_int(&q, ":observed", p->observed_ms + h->shift_ms);
+    db_bind_int(&q, ":valid_until", p->valid_until_ms + h->shift_ms);
+    db_bind_int(&q, ":received", h->received_ms);
+    db_bind_int(&q, ":precision", series->precision);
+    db_bind_int(&q, ":step", series->step);
+    db_bind_int(&q, ":status", p->status);
+    bind_amount(&q, ":available", &p->available);
+    bind_amount(&q, ":total", &p->total);
+    bind_amount(&q, ":occupied", &p->occupied);
+    bind_amount(&q, ":held", &p->held);
+    bind_amount(&q, ":blocked", &p->blocked);
+    bind_amount(&q, ":need", &p->need);
+    db_bind_opt(&q, ":low", p->has_band, p->low);
+    db_bind_opt(&q, ":high", p->has_band && p->high.known, p->high.value);
+    db_bind_int(&q, ":light", p->light);
+    return store_finish(&q, e);
+}
+
+static enum err put_site(struct store *s, const struct store_history *h, const struct site *site,
+                         struct error *e) {
+    struct db_query q = store_query(s, SQL_POINT_SITE_PUT);
+    bind_entry(&q, h);
+    db_bind_int(&q, ":site", site->id);
+    db_bind_text(&q, ":name", site->name);
+    db_bind_text(&q, ":region", site->region);
+    return store_finish(&q, e);
+}
+
+enum err store_put_history(struct store *s, const struct store_history *h, struct error *e) {
+    const struct history *history = h->history;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < history->site_count && err == ERR_OK; i++)
+        err = put_site(s, h, &history->sites[i], e);
+    for (size_t i = 0; i < history->series_count; i++) {
+        const struct history_series *series = &history->series[i];
+        for (size_t k = series->first; k < series->first + series->count && err == ERR_OK; k++)
+            err = put_point(s, h, series, &history->points[k], e);
+    }
+    return err;
+}
+
+enum err store_drop_history(struct store *s, int64_t author,
+                            const uint8_t audience[static AUDIENCE_ID_LEN], struct error *e) {
+    struct db_query q = store_query(s, SQL_POINTS_WITHDRAW);
+    db_bind_int(&q, ":author", author);
+    db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
+    return store_finish(&q, e);
+}
+
+static struct amount amount_at(struct db_query *q, int column) {
+    if (db_column_null(q, column))
+        return (struct amount){.known = false};
+    return (struct amount){true, db_column_int(q, column)};
+}
+
+/* Columns of POINTS. */
+static void read_point(struct db_query *q, struct store_point *ret) {
+    struct history_point *p = &ret->figure;
+    *ret = (struct store_point){.author = db_column_int(q, 0),
+                                .site = (uint32_t)db_column_int(q, 1),
+                                .site_name = db_column_text(q, 2),
+                                .region = db_column_text(q, 3),
+                                .service = db_column_text(q, 4),
+                                .ward = db_column_text(q, 5),
+                                .precision = (enum precision_kind)db_column_int(q, 8),
+                                .step = db_column_int(q, 9)};
+    p->observed_ms = db_column_int(q, 6);
+    p->valid_until_ms = db_column_int(q, 7);
+    p->status = (enum status)db_column_int(q, 10);
+    p->available = amount_at(q, 11);
+    p->total = amount_at(q, 12);
+    p->occupied = amount_at(q, 13);
+    p->held = amount_at(q, 14);
+    p->blocked = amount_at(q, 15);
+    p->need = amount_at(q, 16);
+    struct amount low = amount_at(q, 17);
+    p->has_band = low.known;
+    p->low = low.value;
+    p->high = amount_at(q, 18);
+    p->light = (enum light)db_column_int(q, 19);
+}
+
+enum err store_points(struct store *s, const char *service, int64_t from_ms, int64_t to_ms,
+                      store_point_visit *visit, void *ctx, struct error *e) {
+    struct db_query q = store_query(s, SQL_POINTS);
+    enum err visited = ERR_OK;
+    db_bind_text(&q, ":service", service);
+    db_bind_int(&q, ":from", from_ms);
+    db_bind_int(&q, ":to", to_ms);
+    while (visited == ERR_OK && db_step(&q)) {
+        struct store_point p;
+        read_point(&q, &p);
+        visited = visit(ctx, &p, e);
+    }
+    return store_finish_visit(&q, visited, e);
+}
