@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pause.h"
 #include "store.h"
 #include "withdraw.h"
 
@@ -177,9 +178,11 @@ struct past_view circle_past(const struct circle *c) {
 
 static enum err decide(struct agent *a, struct circle *c, const struct records *records,
                        int64_t now_ms, struct error *e) {
-    bool left = false, withdrawn = false;
+    bool left = false, withdrawn = false, paused = false;
     enum err code = withdraw_stands(a, c->policy->name, &withdrawn, e);
-    if (code != ERR_OK || withdrawn)
+    if (code == ERR_OK)
+        code = pause_stands(a, c->policy->name, &paused, e);
+    if (code != ERR_OK || withdrawn || paused)
         return code; /* nothing is due, and what must be said has its own way (seal.h) */
     code = load_row(a, c, e);
     if (code == ERR_OK && c->exists)

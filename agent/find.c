@@ -8,6 +8,7 @@
 
 #include "circle.h"
 #include "found.h"
+#include "pause.h"
 #include "recipients.h"
 #include "status.h"
 #include "store.h"
@@ -85,6 +86,8 @@ static bool has_attribute(const struct seen_line *line, const struct attribute *
 }
 
 static bool passes(const struct find_filter *filter, const struct found *f, int64_t now_ms) {
+    if (filter->taking && !found_takes(f, now_ms))
+        return false;
     for (size_t i = 0; i < filter->where_count; i++)
         if (!has_attribute(f->line, &filter->where[i]))
             return false;
@@ -148,13 +151,16 @@ static int compare_items(const void *left, const void *right) {
     return order;
 }
 
-/* Gives the rows over; the items are empty then. */
-static enum err items_json(struct items *items, json_t **ret, struct error *e) {
+static const struct find_page whole = {.offset = 0, .limit = INT64_MAX};
+
+static enum err items_json(struct items *items, const struct find_page *page, json_t **ret,
+                           struct error *e) {
     json_t *rows = json_array();
     int failed = rows ? 0 : -1;
     if (items->count > 1)
         qsort(items->list, items->count, sizeof *items->list, compare_items);
-    for (size_t i = 0; i < items->count; i++)
+    for (size_t i = (size_t)page->offset;
+         i < items->count && (int64_t)json_array_size(rows) < page->limit; i++)
         failed |= json_array_append(rows, items->list[i].row);
     if (failed) {
         json_decref(rows);
@@ -283,6 +289,17 @@ static struct db_query find_query(struct agent *a, const struct find_filter *fil
     return q;
 }
 
+static enum err gather(struct agent *a, const struct find_filter *filter, int64_t judged_ms,
+                       struct items *items, struct error *e) {
+    struct reading reading = {.line = {.attribute_count = 0}};
+    enum err code = ERR_OK;
+    struct db_query q = find_query(a, filter);
+    while (code == ERR_OK && db_step(&q))
+        code = take_row(a, &q, filter, judged_ms, &reading, items, e);
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    return code != ERR_OK ? code : finished;
+}
+
 enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t now_ms, json_t **ret,
                    struct error *e) {
     struct items items = {0};
@@ -290,17 +307,83 @@ enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t no
     enum err code = agent_need_joined(a, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);
-    if (code != ERR_OK)
-        return code;
-    struct reading reading = {.line = {.attribute_count = 0}};
-    struct db_query q = find_query(a, filter);
-    while (code == ERR_OK && db_step(&q))
-        code = take_row(a, &q, filter, judged_ms, &reading, &items, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
     if (code == ERR_OK)
-        code = items_json(&items, ret, e);
+        code = gather(a, filter, judged_ms, &items, e);
+    if (code == ERR_OK)
+        code = items_json(&items, &whole, ret, e);
     items_done(&items);
+    return code;
+}
+
+/* ---- by the page ---- */
+
+static enum err page_number(const char *key, const char *text, int64_t max, int64_t *ret,
+                            struct error *e) {
+    int64_t number = 0;
+    if (!text || !*text)
+        return ERR_OK;
+    if (text_parse_number(text, 0, &number, NULL) != ERR_OK || number < 0 || number > max)
+        return error_at(e, ERR_DATA, key, 0, 0, "found '%.20s', expected a whole number up to %lld",
+                        text, (long long)max);
+    *ret = number;
+    return ERR_OK;
+}
+
+enum err find_page_parse(const char *offset, const char *limit, struct find_page *ret,
+                         struct error *e) {
+    struct find_page page = {.offset = 0, .limit = FIND_LIMIT_MAX};
+    enum err code = page_number("offset", offset, INT32_MAX, &page.offset, e);
+    if (code == ERR_OK)
+        code = page_number("limit", limit, FIND_LIMIT_MAX, &page.limit, e);
+    if (code == ERR_OK)
+        *ret = page;
+    return code;
+}
+
+static enum err regions_json(struct agent *a, json_t **ret, struct error *e) {
+    json_t *regions = json_array();
+    int failed = regions ? 0 : -1;
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_REGIONS);
+    db_bind_int(&q, ":network", agent_network(a));
+    while (!failed && db_step(&q))
+        failed = json_array_append_new(regions, json_string(db_column_text(&q, 0)));
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK && failed)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for the regions");
+    if (code != ERR_OK) {
+        json_decref(regions);
+        return code;
+    }
+    *ret = regions;
+    return ERR_OK;
+}
+
+enum err find_room(struct agent *a, const struct find_filter *filter, const struct find_page *page,
+                   int64_t now_ms, json_t **ret, struct error *e) {
+    struct items items = {0};
+    json_t *rows = NULL, *regions = NULL;
+    char at[TEXT_TIME_SIZE];
+    int64_t judged_ms = now_ms;
+    enum err code = agent_need_joined(a, e);
+    if (code == ERR_OK)
+        code = status_now(a, now_ms, &judged_ms, e);
+    if (code == ERR_OK)
+        code = gather(a, filter, judged_ms, &items, e);
+    if (code == ERR_OK)
+        code = items_json(&items, page, &rows, e);
+    if (code == ERR_OK)
+        code = regions_json(a, &regions, e);
+    json_t *made = code == ERR_OK ? json_pack("{s:O, s:I, s:s, s:O}", "rows", rows, "total",
+                                              (json_int_t)items.count, "at",
+                                              text_time(judged_ms, at), "regions", regions)
+                                  : NULL;
+    if (code == ERR_OK && !made)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for a page of rows");
+    json_decref(rows);
+    json_decref(regions);
+    items_done(&items);
+    if (code == ERR_OK)
+        *ret = made;
     return code;
 }
 
@@ -328,9 +411,11 @@ static enum err preview_audience(struct agent *a, const struct policy_audience *
                                  const struct records *records, int64_t now_ms, struct items *items,
                                  struct error *e) {
     struct snapshot *s = NULL;
-    bool withdrawn = false;
+    bool withdrawn = false, paused = false;
     enum err code = withdraw_stands(a, audience->name, &withdrawn, e);
-    if (code != ERR_OK || withdrawn)
+    if (code == ERR_OK)
+        code = pause_stands(a, audience->name, &paused, e);
+    if (code != ERR_OK || withdrawn || paused)
         return code;
     code = circle_compose(a, audience, records, &s, e);
     if (code == ERR_OK)
@@ -364,7 +449,7 @@ enum err find_preview(struct agent *a, const struct public_key *member, int64_t 
     if (code == ERR_OK && recipients_publish(a) && recipients_allow(a, &approvals, member))
         code = preview(a, member, judged_ms, &items, e);
     if (code == ERR_OK)
-        code = items_json(&items, ret, e);
+        code = items_json(&items, &whole, ret, e);
     items_done(&items);
     approvals_done(&approvals);
     return code;

@@ -169,6 +169,15 @@ bool found_room(const struct found *f, int64_t now_ms, int64_t *ret) {
     return true;
 }
 
+static bool takes(enum status status) {
+    return status != STATUS_FULL && status != STATUS_STOPPED;
+}
+
+bool found_takes(const struct found *f, int64_t now_ms) {
+    const struct disclosed *d = &f->line->figure;
+    return takes(d->status) && freshness_of(d, now_ms) != FRESH_EXPIRED;
+}
+
 static int status_order(enum status status) {
     switch (status) {
     case STATUS_ADMITTING:
@@ -190,9 +199,8 @@ struct found_rank found_rank(const struct found *f, int64_t now_ms) {
     struct found_rank rank = {.expired = freshness_of(d, now_ms) == FRESH_EXPIRED,
                               .status = status_order(d->status),
                               .observed_ms = d->observed_ms};
-    bool takes = d->status != STATUS_FULL && d->status != STATUS_STOPPED;
     bool known = found_room(f, now_ms, &rank.room);
-    rank.use = !takes || (known && rank.room <= 0) ? 2 : known ? 0 : 1;
+    rank.use = !takes(d->status) || (known && rank.room <= 0) ? 2 : known ? 0 : 1;
     for (int i = f->service->decimals; i < 3; i++)
         rank.room *= 10;
     return rank;

@@ -22,6 +22,9 @@ json_t *found_json(const struct found *f, int64_t now_ms);
 /* The least room this row surely has, scaled; false when unknown or expired. */
 bool found_room(const struct found *f, int64_t now_ms, int64_t *ret);
 
+/* Whether it takes people, as far as it says: not full, not stopped, not expired. */
+bool found_takes(const struct found *f, int64_t now_ms);
+
 /* How rows are ordered, without the texts. */
 struct found_rank {
     bool expired;

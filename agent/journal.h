@@ -18,7 +18,8 @@
 #define JOURNAL_FORGOTTEN "forgotten"   /* its approval was withdrawn */
 #define JOURNAL_WITHDRAWN "withdrawn"   /* somebody withdrew an audience's picture */
 #define JOURNAL_WITHDRAWAL "withdrawal" /* ... and that was sealed to it */
-#define JOURNAL_RESUMED "resumed"       /* undone, or a policy was applied */
+#define JOURNAL_RESUMED "resumed"       /* undone, a policy was applied, or a pause ended */
+#define JOURNAL_PAUSED "paused"         /* nothing newer is sealed to an audience */
 
 struct journal_row {
     const char *event;

@@ -17,9 +17,14 @@ static void bind_amount(struct db_query *q, const char *name, const struct amoun
     db_bind_opt(q, name, amount->known, amount->value);
 }
 
+/* As views count. */
+static int64_t second_of(int64_t ms) {
+    return ms - ms % MS_PER_SECOND;
+}
+
 enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64_t entered_ms,
                   const char *actor, bool *ret_recorded, struct error *e) {
-    int64_t observed_ms = c->observed_ms - c->observed_ms % MS_PER_SECOND; /* as views count */
+    int64_t observed_ms = second_of(c->observed_ms);
     if (ret_recorded)
         *ret_recorded = false;
     if (observed_ms <= 0)
@@ -41,6 +46,13 @@ enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64
     if (code == ERR_OK && ret_recorded)
         *ret_recorded = db_changes(agent_db(a)) > 0;
     return code;
+}
+
+enum err past_drop(struct agent *a, int64_t line, int64_t observed_ms, struct error *e) {
+    struct db_query q = db_query(agent_db(a), SQL_PAST_DROP);
+    db_bind_int(&q, ":line", line);
+    db_bind_int(&q, ":observed", second_of(observed_ms));
+    return run(&q, e);
 }
 
 enum err past_prune(struct agent *a, int64_t now_ms, struct error *e) {

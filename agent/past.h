@@ -14,6 +14,8 @@
  * so. A figure without a time of observation is none. Inside the caller's transaction. */
 enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64_t entered_ms,
                   const char *actor, bool *ret_recorded, struct error *e) MUST_USE;
+/* Forgets what was recorded for that second. Inside the caller's transaction. */
+enum err past_drop(struct agent *a, int64_t line, int64_t observed_ms, struct error *e) MUST_USE;
 /* What is too old or too much. Cheap when nothing is. */
 enum err past_prune(struct agent *a, int64_t now_ms, struct error *e) MUST_USE;
 

@@ -247,9 +247,9 @@ static struct amount column_amount(struct db_query *q, int column) {
     return (struct amount){true, db_column_int(q, column)};
 }
 
-/* Columns of LINES and LINE_NAMED. */
-static void read_line(struct db_query *q, struct record *ret) {
-    *ret = (struct record){.id = db_column_int(q, 0), .entered_ms = db_column_int(q, 17)};
+/* Columns of LINE_BEFORE, with which LINES and LINE_NAMED begin. */
+static void read_figure(struct db_query *q, struct record *ret) {
+    *ret = (struct record){.id = db_column_int(q, 0)};
     struct line *line = &ret->line;
     struct capacity *c = &line->capacity;
     line->site = (uint32_t)db_column_int(q, 1);
@@ -268,7 +268,14 @@ static void read_line(struct db_query *q, struct record *ret) {
     copy_text(c->note, sizeof c->note, db_column_text(q, 14));
     c->observed_ms = db_column_int(q, 15);
     c->valid_until_ms = db_column_int(q, 16);
+}
+
+static void read_line(struct db_query *q, struct record *ret) {
+    read_figure(q, ret);
+    ret->entered_ms = db_column_int(q, 17);
     copy_text(ret->actor, sizeof ret->actor, db_column_text(q, 18));
+    ret->revision = db_column_int(q, 19);
+    ret->undo = db_column_int(q, 20) != 0;
 }
 
 static enum err read_attributes(struct agent *a, struct record *record, struct error *e) {
@@ -372,6 +379,36 @@ const struct site *records_site(const struct records *r, uint32_t id) {
     return NULL;
 }
 
+/* "name=value,name=value" */
+static void split_attributes(const char *text, struct line *line) {
+    while (*text && line->attribute_count < LINE_MAX_ATTRIBUTES) {
+        struct attribute *at = &line->attributes[line->attribute_count++];
+        int name = (int)strcspn(text, "="), value = (int)strcspn(text + name, ",");
+        snprintf(at->name, sizeof at->name, "%.*s", name, text);
+        snprintf(at->value, sizeof at->value, "%.*s", value > 0 ? value - 1 : 0, text + name + 1);
+        text += name + value;
+        text += *text == ',';
+    }
+}
+
+enum err records_before(struct agent *a, const struct record *now, struct record *ret,
+                        struct error *e) {
+    struct record before;
+    struct db_query q = db_query(agent_db(a), SQL_LINE_BEFORE);
+    db_bind_int(&q, ":line", now->id);
+    bool found = db_step(&q);
+    if (found) {
+        read_figure(&q, &before);
+        split_attributes(db_column_text(&q, 17), &before.line);
+    }
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK && !found)
+        return error_set(e, ERR_NOT_FOUND, "nothing is known that this line said before");
+    if (code == ERR_OK)
+        *ret = before;
+    return code;
+}
+
 /* ---- storing a line ---- */
 
 static enum err add_line(struct agent *a, struct record *record, struct error *e) {
@@ -411,7 +448,7 @@ static void bind_amount(struct db_query *q, const char *name, const struct amoun
     db_bind_opt(q, name, amount->known, amount->value);
 }
 
-static enum err put_capacity(struct agent *a, const struct record *record, struct error *e) {
+static enum err put_capacity(struct agent *a, struct record *record, struct error *e) {
     const struct capacity *c = &record->line.capacity;
     struct db_query q = db_query(agent_db(a), SQL_CAPACITY_PUT);
     db_bind_int(&q, ":line", record->id);
@@ -430,11 +467,25 @@ static enum err put_capacity(struct agent *a, const struct record *record, struc
     db_bind_int(&q, ":valid_until_ms", c->valid_until_ms);
     db_bind_int(&q, ":entered_ms", record->entered_ms);
     db_bind_text(&q, ":actor", record->actor);
-    return run(&q, e);
+    int64_t revision = db_step(&q) ? db_column_int(&q, 0) : 0;
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK)
+        record->revision = revision;
+    return code;
+}
+
+/* What the line says until now, for records_undo; a new one says nothing. */
+static enum err keep_before(struct agent *a, struct record *record, struct error *e) {
+    struct db_query q = db_query(agent_db(a), SQL_LINE_KEEP);
+    db_bind_int(&q, ":line", record->id);
+    enum err code = run(&q, e);
+    record->undo = db_changes(agent_db(a)) > 0;
+    return code;
 }
 
 static enum err store_line(struct agent *a, struct record *record, struct error *e) {
-    enum err code = record->id == 0 ? add_line(a, record, e) : ERR_OK;
+    bool fresh = record->id == 0;
+    enum err code = fresh ? add_line(a, record, e) : keep_before(a, record, e);
     code = code != ERR_OK ? code : put_attributes(a, record, e);
     code = code != ERR_OK ? code : put_capacity(a, record, e);
     if (code == ERR_OK)

@@ -38,6 +38,8 @@ struct record {
     struct line line;
     int64_t entered_ms;
     char actor[API_ACTOR_MAX];
+    int64_t revision; /* rises by one with each change; 0: not there yet */
+    bool undo;        /* what the line said before is kept: records_undo */
 };
 /* name NULL or "": the only site there is. ERR_NOT_FOUND listing the names; ERR_USAGE when several.
  */
@@ -92,9 +94,11 @@ struct record_pair {
 };
 /* `set`: states the figure anew. What is not named becomes unknown; attributes stay; keep carries
  * over what a figure that is not expired says. A set that names attributes only leaves the figure
- * as it is. observed NULL: now; valid NULL: the service's validity. Gives the line as stored. */
+ * as it is. observed NULL: now; valid NULL: the service's validity. Gives the line as stored.
+ * ERR_CONFLICT when `seen` is not the line's revision: somebody changed it in between. */
 struct record_set {
     const char *site, *service, *ward; /* site, ward may be NULL */
+    const int64_t *seen;               /* NULL: whatever it says now */
     const char *observed, *valid;      /* texts or NULL */
     bool keep;
     const struct record_pair *pairs;
@@ -106,9 +110,11 @@ enum err records_set(struct agent *a, const struct record_set *set, int64_t now_
 
 /* `confirm`: the figures still hold; observed becomes now, each keeps the length of its validity.
  * Expired figures are left unless `all` (they are unknown until somebody says otherwise).
- * ERR_NOT_FOUND when nothing matches, ERR_CONFLICT when all that match are expired. */
+ * ERR_NOT_FOUND when nothing matches, ERR_CONFLICT when all that match are expired or `seen` is not
+ * the revision of one. */
 struct record_confirm {
     const char *service, *site, *ward; /* NULL: any */
+    const int64_t *seen;               /* NULL: whatever they say now */
     bool all;
     const char *actor;
 };
@@ -118,6 +124,20 @@ struct record_confirmed {
 };
 enum err records_confirm(struct agent *a, const struct record_confirm *what, int64_t now_ms,
                          struct record_confirmed *ret, struct error *e) MUST_USE;
+
+/* `undo`: the line says again what it said before its last change, with the age and end that had;
+ * undone once more, the change is back. ERR_NOT_FOUND (line, or nothing before), ERR_CONFLICT (as
+ * of set), ERR_DATA (its counts follow from places, or the charter no longer allows it). */
+struct record_undo {
+    const char *site, *service, *ward; /* site, ward may be NULL */
+    const int64_t *seen;
+    const char *actor;
+};
+enum err records_undo(struct agent *a, const struct record_undo *what, int64_t now_ms,
+                      struct record *ret, struct error *e) MUST_USE;
+/* The line as it stood before its last change; ERR_NOT_FOUND when that is not kept. */
+enum err records_before(struct agent *a, const struct record *now, struct record *ret,
+                        struct error *e) MUST_USE;
 
 /* ---- JSON (amounts: integers, strings when the service has decimals, null when unknown) ---- */
 json_t *records_amount_json(struct amount amount, int decimals);

@@ -91,6 +91,8 @@ json_t *records_line_json(const struct site *site, const struct record *record,
         json_string(freshness_name(capacity_freshness(c->observed_ms, c->valid_until_ms, now_ms))));
     json_object_set_new(row, "entered_at", records_time_json(record->entered_ms));
     json_object_set_new(row, "actor", records_text_json(record->actor));
+    json_object_set_new(row, "revision", json_integer(record->revision));
+    json_object_set_new(row, "undo", json_boolean(record->undo));
     return row;
 }
 

@@ -1,9 +1,11 @@
-/* Owns what people do with their figures: stating one anew, and confirming that it still holds.
+/* Owns what people do with their figures: stating one anew, confirming that it still holds, and
+ * taking the last change back.
  * Must not store anything but through records.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "past.h"
 #include "place.h"
 #include "records.h"
 #include "store.h"
@@ -113,6 +115,18 @@ static enum err state_figure(struct record *record, bool found,
                          e);
 }
 
+/* A line that is not there yet has revision 0. */
+static enum err check_seen(const int64_t *seen, const struct record *record, struct error *e) {
+    char when[TEXT_TIME_SIZE];
+    if (!seen || *seen == record->revision)
+        return ERR_OK;
+    return error_set(
+        e, ERR_CONFLICT,
+        "this line was changed in between, by %s at %s: look at what it says now, then "
+        "change it again",
+        record->actor[0] ? record->actor : "somebody", text_time(record->entered_ms, when));
+}
+
 static enum err change_line(struct agent *a, const struct charter_service *service,
                             const struct zone *zone, const struct record_set *set, int64_t now_ms,
                             struct record *ret, struct error *e) {
@@ -123,6 +137,8 @@ static enum err change_line(struct agent *a, const struct charter_service *servi
         code = records_check_ward(set->ward ? set->ward : "", e);
     if (code == ERR_OK)
         code = records_find_line(a, site, service->code, set->ward, ret, &found, e);
+    if (code == ERR_OK)
+        code = check_seen(set->seen, ret, e);
     for (size_t i = 0; i < set->pair_count && code == ERR_OK && found; i++)
         code = places_refuse_count(a, ret->id, set->pairs[i].key, e);
     if (code != ERR_OK)
@@ -178,6 +194,9 @@ static enum err confirm_one(struct confirming *c, struct record *record, struct 
     if (!confirm_matches(c, &record->line))
         return ERR_OK;
     c->matched++;
+    enum err seen = check_seen(c->what->seen, record, e);
+    if (seen != ERR_OK)
+        return seen;
     if (!charter_service(charter, record->line.service)) {
         c->done.dropped++;
         return ERR_OK;
@@ -236,5 +255,67 @@ enum err records_confirm(struct agent *a, const struct record_confirm *what, int
         db_rollback(agent_db(a));
     if (code == ERR_OK)
         *ret = c.done;
+    return code;
+}
+
+/* ---- undo ---- */
+
+/* The log says what was known then: for the moment of the figure that is taken back, what stands
+ * again, unless that had ended by then. */
+static enum err correct_past(struct agent *a, const struct record *undone,
+                             const struct record *restored, struct error *e) {
+    struct capacity c = restored->line.capacity;
+    int64_t observed_ms = undone->line.capacity.observed_ms;
+    if (observed_ms <= c.observed_ms)
+        return ERR_OK;
+    if (c.valid_until_ms <= observed_ms)
+        return past_drop(a, undone->id, observed_ms, e);
+    c.observed_ms = observed_ms;
+    return past_put(a, undone->id, &c, restored->entered_ms, restored->actor, NULL, e);
+}
+
+static enum err undo_line(struct agent *a, const struct record_undo *what, int64_t now_ms,
+                          struct record *ret, struct error *e) {
+    uint32_t site = 0;
+    bool found = false;
+    struct record now, before;
+    enum err code = records_find_site(a, what->site, &site, e);
+    if (code == ERR_OK)
+        code = records_find_line(a, site, what->service, what->ward, &now, &found, e);
+    if (code == ERR_OK && !found)
+        code = error_set(e, ERR_NOT_FOUND, "no such line: see plek-agent lines");
+    if (code == ERR_OK)
+        code = check_seen(what->seen, &now, e);
+    if (code == ERR_OK)
+        code = places_refuse_count(a, now.id, "total", e);
+    if (code == ERR_OK)
+        code = records_before(a, &now, &before, e);
+    if (code != ERR_OK)
+        return code;
+    before.entered_ms = now_ms;
+    snprintf(before.actor, sizeof before.actor, "%s", what->actor ? what->actor : "");
+    code = records_store(a, &before, e);
+    if (code == ERR_OK)
+        code = correct_past(a, &now, &before, e);
+    if (code == ERR_OK)
+        *ret = before;
+    return code;
+}
+
+enum err records_undo(struct agent *a, const struct record_undo *what, int64_t now_ms,
+                      struct record *ret, struct error *e) {
+    struct record record;
+    enum err code = agent_need_joined(a, e);
+    if (code == ERR_OK)
+        code = db_begin(agent_db(a), e);
+    if (code != ERR_OK)
+        return code;
+    code = undo_line(a, what, now_ms, &record, e);
+    if (code == ERR_OK)
+        code = db_commit(agent_db(a), e);
+    else
+        db_rollback(agent_db(a));
+    if (code == ERR_OK)
+        *ret = record;
     return code;
 }

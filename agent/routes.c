@@ -83,10 +83,19 @@ enum err routes_answer_line(struct agent *a, const struct record *record, int64_
     return ERR_OK;
 }
 
+/* The revision a caller looked at; NULL when it does not say. */
+static const int64_t *read_seen(const struct json_at *at, int64_t *room) {
+    struct json_at revision = json_optional(at, "revision");
+    if (!json_present(&revision))
+        return NULL;
+    *room = json_int(&revision, 0, INT64_MAX);
+    return room;
+}
+
 static enum err post_line(void *domain, const struct api_request *r, json_t **ret,
                           struct error *e) {
-    static const char *const keys[] = {"service", "site", "ward", "observed",
-                                       "valid",   "keep", "set",  NULL};
+    static const char *const keys[] = {"service", "site", "ward",     "observed", "valid",
+                                       "keep",    "set",  "revision", NULL};
     struct error fault = {0};
     struct json_at at;
     struct body_pairs pairs = {.count = 0};
@@ -95,7 +104,9 @@ static enum err post_line(void *domain, const struct api_request *r, json_t **re
         return code;
     struct json_at values = json_optional(&at, "set");
     body_read_pairs(&values, &pairs);
+    int64_t seen = 0;
     const struct record_set set = {
+        .seen = read_seen(&at, &seen),
         .service = body_text(&at, "service", API_PATH_MAX),
         .site = body_optional_text(&at, "site", API_PATH_MAX),
         .ward = body_optional_text(&at, "ward", API_PATH_MAX),
@@ -113,15 +124,40 @@ static enum err post_line(void *domain, const struct api_request *r, json_t **re
     return code != ERR_OK ? code : routes_answer_line(domain, &record, r->now_ms, ret, e);
 }
 
-static enum err post_confirm(void *domain, const struct api_request *r, json_t **ret,
-                             struct error *e) {
-    static const char *const keys[] = {"service", "site", "ward", "all", NULL};
+static enum err post_undo(void *domain, const struct api_request *r, json_t **ret,
+                          struct error *e) {
+    static const char *const keys[] = {"service", "site", "ward", "revision", NULL};
     struct error fault = {0};
     struct json_at at;
+    struct record record;
+    int64_t seen = 0;
+    enum err code = body_open(r, keys, &fault, &at, e);
+    if (code != ERR_OK)
+        return code;
+    const struct record_undo what = {
+        .service = body_text(&at, "service", API_PATH_MAX),
+        .site = body_optional_text(&at, "site", API_PATH_MAX),
+        .ward = body_optional_text(&at, "ward", API_PATH_MAX),
+        .seen = read_seen(&at, &seen),
+        .actor = r->actor,
+    };
+    code = body_done(&fault, e);
+    if (code == ERR_OK)
+        code = records_undo(domain, &what, r->now_ms, &record, e);
+    return code != ERR_OK ? code : routes_answer_line(domain, &record, r->now_ms, ret, e);
+}
+
+static enum err post_confirm(void *domain, const struct api_request *r, json_t **ret,
+                             struct error *e) {
+    static const char *const keys[] = {"service", "site", "ward", "all", "revision", NULL};
+    struct error fault = {0};
+    struct json_at at;
+    int64_t seen = 0;
     enum err code = body_open(r, keys, &fault, &at, e);
     if (code != ERR_OK)
         return code;
     const struct record_confirm what = {
+        .seen = read_seen(&at, &seen),
         .service = body_optional_text(&at, "service", API_PATH_MAX),
         .site = body_optional_text(&at, "site", API_PATH_MAX),
         .ward = body_optional_text(&at, "ward", API_PATH_MAX),
@@ -165,8 +201,12 @@ static const struct api_route own_routes[] = {
     {API_PUT, "/v1/sites/{name}", put_site, "changes what is named of a site"},
     {API_GET, "/v1/lines", get_lines, "own lines with their figures; ?service, ?site"},
     {API_POST, "/v1/lines", post_line,
-     "states a figure: {service, site?, ward?, observed?, valid?, keep?, set: {key: value}}"},
-    {API_POST, "/v1/confirm", post_confirm, "figures still hold: {service?, site?, ward?, all?}"},
+     "states a figure: {service, site?, ward?, observed?, valid?, keep?, revision?, set: {key: "
+     "value}}"},
+    {API_POST, "/v1/undo", post_undo,
+     "the line says again what it said before: {service, site?, ward?, revision?}"},
+    {API_POST, "/v1/confirm", post_confirm,
+     "figures still hold: {service?, site?, ward?, all?, revision?}"},
     {API_GET, "/v1/charter", get_charter, "the charter in force"},
 };
 #define OWN_COUNT (sizeof own_routes / sizeof own_routes[0])

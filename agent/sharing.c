@@ -6,6 +6,7 @@
 
 #include "find.h"
 #include "journal.h"
+#include "pause.h"
 #include "recipients.h"
 #include "sharing_diff.h"
 #include "store.h"
@@ -123,6 +124,11 @@ static void check_audiences(struct report *r) {
                    "is withdrawn: nothing is sealed to it until plek-agent withdraw --undo, or "
                    "until a "
                    "policy is applied");
+        bool paused = false;
+        r->failed |= pause_stands(r->agent, audience->name, &paused, NULL) != ERR_OK;
+        if (paused)
+            report(r, false, "paused", audience->name,
+                   "is paused: nothing newer is sealed to it until it is resumed");
         if (audience->member_count == 0)
             report(r, false, "empty", audience->name, "has no members: nobody sees it");
     }
@@ -324,6 +330,8 @@ static enum err store(struct agent *a, struct policy *take_policy, const char *t
         if (code == ERR_OK)
             code = withdraw_lift(a, actor, now_ms, false, resumed, e);
         if (code == ERR_OK)
+            code = pause_forget_others(a, take_policy, e);
+        if (code == ERR_OK)
             code = db_commit(agent_db(a), e);
         else
             db_rollback(agent_db(a));
@@ -392,6 +400,11 @@ enum err sharing_apply(struct agent *a, const struct sharing_apply *what, int64_
                        json_t **ret, struct error *e) {
     struct policy *policy = NULL;
     enum err code = agent_need_joined(a, e);
+    if (code == ERR_OK && what->base && *what->base != agent_policy_version(a))
+        code = error_set(e, ERR_CONFLICT,
+                         "found policy version %u in force, the change was made to %lld: somebody "
+                         "applied another in between; look at it, then change it again",
+                         (unsigned)agent_policy_version(a), (long long)*what->base);
     if (code == ERR_OK)
         code = parse(a, what, &policy, e);
     if (code != ERR_OK)

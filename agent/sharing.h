@@ -7,16 +7,18 @@
 
 /* `policy apply`: replaces the whole policy without asking. */
 struct sharing_apply {
-    struct bytes text; /* JSON; unused when suggested */
-    const char *file;  /* what errors call it; NULL: "policy" */
-    bool suggested;    /* the charter's suggested policy */
-    bool dry_run;      /* only show what it would change */
+    struct bytes text;   /* JSON; unused when suggested */
+    const char *file;    /* what errors call it; NULL: "policy" */
+    bool suggested;      /* the charter's suggested policy */
+    bool dry_run;        /* only show what it would change */
+    const int64_t *base; /* the version it was made from; NULL: whatever is in force */
     const char *actor;
 };
 /* {"version","applied","dry_run","unchanged","policy":{named form},"changes":(see sharing_diff.h),
  * "unapproved":[names],"warnings":[texts],"resumed":[audiences that were withdrawn]}. One
  * transaction (or the caller's). ERR_DATA with the path, ERR_UNKNOWN_MEMBER, ERR_NOT_FOUND (the
- * charter suggests none), ERR_NOT_JOINED. The same policy again makes no version. */
+ * charter suggests none), ERR_CONFLICT (`base` is not in force), ERR_NOT_JOINED. The same policy
+ * again makes no version. */
 enum err sharing_apply(struct agent *a, const struct sharing_apply *what, int64_t now_ms,
                        json_t **ret, struct error *e) MUST_USE;
 /* {"version","applied","actor","audiences":[..]}: the named form, which `apply` takes back. Version

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "find.h"
 #include "past_rows.h"
+#include "pause.h"
 #include "sharing.h"
 #include "status.h"
 #include "withdraw.h"
@@ -42,7 +43,13 @@ static enum err policy_apply(void *domain, const struct api_request *r, json_t *
         code = body_text(r, "file", &file, e);
     if (code != ERR_OK)
         return code;
+    json_t *base = r->body ? json_object_get(r->body, "base_version") : NULL;
+    if (base && !json_is_integer(base) && !json_is_null(base))
+        return error_at(e, ERR_USAGE, "base_version", 0, 0,
+                        "found something else, expected a whole number");
+    int64_t base_version = json_integer_value(base);
     struct sharing_apply what = {
+        .base = json_is_integer(base) ? &base_version : NULL,
         .text = text ? bytes_str(text) : (struct bytes){0},
         .file = file,
         .suggested = r->body && json_is_true(json_object_get(r->body, "suggested")),
@@ -111,6 +118,16 @@ static enum err withdraw(void *domain, const struct api_request *r, json_t **ret
     return code != ERR_OK ? code : withdraw_run(domain, &what, r->now_ms, ret, e);
 }
 
+static enum err pause(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    struct pause_request what = {.actor = r->actor};
+    enum err code = body_text(r, "audience", &what.audience, e);
+    if (code == ERR_OK)
+        code = body_flag(r, "undo", &what.undo, e);
+    if (code == ERR_OK && !what.audience)
+        code = error_at(e, ERR_USAGE, "audience", 0, 0, "expected the name of an audience");
+    return code != ERR_OK ? code : pause_run(domain, &what, r->now_ms, ret, e);
+}
+
 /* ---- audit ---- */
 
 static enum err audit(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
@@ -133,6 +150,19 @@ static enum err find(void *domain, const struct api_request *r, json_t **ret, st
     return code != ERR_OK ? code : find_rows(domain, &filter, r->now_ms, ret, e);
 }
 
+static enum err room(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
+    struct find_filter filter;
+    struct find_page page;
+    enum err code = find_filter_parse(domain, api_query(r, "service"), api_query(r, "min"),
+                                      api_query(r, "region"), api_query(r, "where"), &filter, e);
+    if (code == ERR_OK)
+        code = find_page_parse(api_query(r, "offset"), api_query(r, "limit"), &page, e);
+    if (code != ERR_OK)
+        return code;
+    filter.taking = query_flag(r, "taking");
+    return find_room(domain, &filter, &page, r->now_ms, ret, e);
+}
+
 static enum err history(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     const struct past_filter filter = {.service = api_query(r, "service"),
                                        .member = api_query(r, "member"),
@@ -153,7 +183,8 @@ static enum err alarms(void *domain, const struct api_request *r, json_t **ret, 
 static const struct api_route routes[] = {
     {API_GET, "/v1/policy", policy_show, "the policy, with names"},
     {API_POST, "/v1/policy", policy_apply,
-     "replaces the policy; dry_run=1 only shows the difference"},
+     "replaces the policy: {policy | suggested, base_version?}; dry_run=1 only shows the "
+     "difference"},
     {API_GET, "/v1/policy/preview", policy_preview, "what partner=NAME finds of us"},
     {API_GET, "/v1/policy/check", policy_check, "what is wrong or notable"},
     {API_GET, "/v1/partners", partner_list, "the other members"},
@@ -161,9 +192,12 @@ static const struct api_route routes[] = {
     {API_POST, "/v1/partners/{name}/forget", partner_forget, "withdraws the approval"},
     {API_POST, "/v1/withdraw", withdraw,
      "takes back what an audience was shown: {audience?, undo?, dry_run?}"},
+    {API_POST, "/v1/pause", pause, "seals nothing newer to an audience: {audience, undo?}"},
     {API_GET, "/v1/audit", audit,
      "what was sealed to whom, and who decided it: partner, from, to, after, limit"},
     {API_GET, "/v1/find", find, "who has room: service, min, region, where=a=b,c=d"},
+    {API_GET, "/v1/room", room,
+     "find by the page: the same and taking=1, offset, limit; {rows, total, at, regions}"},
     {API_GET, "/v1/history", history, "past figures; ?service, ?member, ?own=1, ?from, ?to"},
     {API_GET, "/v1/status", status, "how this agent is"},
     {API_GET, "/v1/alarms", alarms, "what a person must know"},

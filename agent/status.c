@@ -7,6 +7,7 @@
 #include "alarm.h"
 #include "inbox.h"
 #include "outbox.h"
+#include "pause.h"
 #include "picture.h"
 #include "recipients.h"
 #include "series.h"
@@ -135,7 +136,7 @@ struct parts {
     struct network_row row;
     struct outbox_status outbox;
     struct approvals approvals;
-    json_t *alarms, *refusals, *no_key, *withdrawn, *dropped, *holes;
+    json_t *alarms, *refusals, *no_key, *withdrawn, *paused, *dropped, *holes;
 };
 
 static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct error *e) {
@@ -153,33 +154,45 @@ static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct 
     if (code == ERR_OK)
         code = withdraw_list(a, &p->withdrawn, e);
     if (code == ERR_OK)
+        code = pause_list(a, &p->paused, e);
+    if (code == ERR_OK)
         code = series_holes(a, &p->holes, e);
     return code != ERR_OK ? code : picture_dropped(a, &p->dropped, e);
 }
 
-static const char *own_name(struct agent *a) {
+static const struct member *own_member(struct agent *a) {
     const struct directory *d = agent_directory(a);
-    const struct member *self = d && agent_member(a) ? directory_member(d, agent_member(a)) : NULL;
-    return self ? self->name : NULL;
+    return d && agent_member(a) ? directory_member(d, agent_member(a)) : NULL;
+}
+
+/* What to read out by phone; null before a join. */
+static json_t *fingerprint_json(const struct public_key *key) {
+    char text[FINGERPRINT_SIZE];
+    return key ? json_string(fingerprint_text(key, text)) : json_null();
 }
 
 static json_t *build(struct agent *a, const struct parts *p) {
     const struct outbox_status *o = &p->outbox;
     const struct directory *d = agent_directory(a);
+    const struct member *self = own_member(a);
     char key[2 * KEY_LEN + 1];
     hex_encode(key, bytes_of(agent_keys(a)->pub.b, KEY_LEN));
     json_t *feed = json_pack("{s:I, s:I, s:I}", "incarnation", (json_int_t)o->own.incarnation,
                              "seq", (json_int_t)o->own.seq, "acked_seq", (json_int_t)o->acked.seq);
     json_t *outbox = json_pack("{s:I, s:I}", "entries", (json_int_t)o->entries, "dirty_audiences",
                                (json_int_t)o->dirty_audiences);
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, s:O, s:O, s:O}",
-                     "member", text_or_null(own_name(a)), "agent", key, "network",
-                     d ? text_or_null(directory_name(d)) : json_null(), "hub", hub_json(a, &p->row),
+    return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, "
+                     "s:O, s:O, s:O, s:O}",
+                     "member", self ? json_string(self->name) : json_null(), "role",
+                     self ? json_string(role_name(self->role)) : json_null(), "fingerprint",
+                     fingerprint_json(agent_member(a)), "agent", key, "network",
+                     d ? text_or_null(directory_name(d)) : json_null(), "network_fingerprint",
+                     fingerprint_json(d ? directory_network(d) : NULL), "hub", hub_json(a, &p->row),
                      "feed", feed, "outbox", outbox, "partners", partners_json(a, &p->approvals),
                      "alarms", p->alarms, "policy_version", (json_int_t)agent_policy_version(a),
                      "picture_at", time_json(p->row.has_picture, p->row.picture_ms), "refusals",
-                     p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "dropped",
-                     p->dropped, "history_holes", p->holes);
+                     p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "paused",
+                     p->paused, "dropped", p->dropped, "history_holes", p->holes);
 }
 
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) {
@@ -193,6 +206,7 @@ enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error
     json_decref(p.refusals);
     json_decref(p.no_key);
     json_decref(p.withdrawn);
+    json_decref(p.paused);
     json_decref(p.dropped);
     json_decref(p.holes);
     if (code == ERR_OK)

@@ -30,7 +30,16 @@ static const char schema_1[] =
     " total INTEGER, occupied INTEGER, free INTEGER, held INTEGER, blocked INTEGER, need INTEGER,"
     " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
-    " valid_until_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"
+    " valid_until_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " revision INTEGER NOT NULL) STRICT;"
+    /* what a line said before its last change: for taking that back; attributes: "name=value,..."
+     */
+    "CREATE TABLE capacity_before("
+    " line INTEGER PRIMARY KEY REFERENCES line ON DELETE CASCADE,"
+    " total INTEGER, occupied INTEGER, free INTEGER, held INTEGER, blocked INTEGER, need INTEGER,"
+    " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
+    " valid_until_ms INTEGER NOT NULL, attributes TEXT NOT NULL) STRICT;"
     /* never leaves the agent; the counts of a line with places follow from them */
     "CREATE TABLE place("
     " id INTEGER PRIMARY KEY, line INTEGER NOT NULL REFERENCES line ON DELETE CASCADE,"
@@ -176,6 +185,9 @@ static const char schema_2[] =
     "ALTER TABLE audience ADD COLUMN withdrawals INTEGER NOT NULL DEFAULT 0;"
     /* 1: a tombstone, which has no lines: its author took it back */
     "ALTER TABLE picture ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;"
+    /* Audiences to which nothing newer is sealed for now. */
+    "CREATE TABLE paused(" OF_NETWORK " name TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, PRIMARY KEY(network, name)) STRICT;"
     /* what was let go because its author had too much of it here */
     "CREATE TABLE dropped("
     " what TEXT PRIMARY KEY, count INTEGER NOT NULL, last_ms INTEGER NOT NULL) STRICT;";

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal.h"
+#include "holders.h"
 #include "store.h"
 
 #define NOTE                                                                                       \
@@ -66,52 +66,6 @@ enum err withdraw_pending(struct agent *a, int64_t *ret_count, struct error *e) 
     db_bind_int(&q, ":network", agent_network(a));
     *ret_count = db_step(&q) ? db_column_int(&q, 0) : 0;
     return db_finish(&q, e);
-}
-
-/* Who holds the audience's key; as many as there are members at most, and the hub. */
-struct holders {
-    struct public_key *list;
-    size_t count;
-};
-
-static enum err load_holders(struct agent *a, const char *audience, struct holders *ret,
-                             struct error *e) {
-    size_t room = directory_member_count(agent_directory(a)) + 1;
-    struct holders made = {.list = calloc(room, sizeof *made.list)};
-    enum err code = ERR_OK;
-    if (!made.list)
-        return no_memory(e);
-    struct db_query q = query_of(a, SQL_AUDIENCE_HOLDERS, audience);
-    while (code == ERR_OK && made.count < room && db_step(&q))
-        code = key_from_bytes(&made.list[made.count++], db_column_blob(&q, 0), e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
-    if (code != ERR_OK) {
-        free(made.list);
-        return code;
-    }
-    *ret = made;
-    return ERR_OK;
-}
-
-static enum err journal(struct agent *a, const char *event, const char *audience,
-                        const struct head *head, const char *actor, int64_t now_ms,
-                        struct error *e) {
-    struct holders holders = {.count = 0};
-    enum err code = load_holders(a, audience, &holders, e);
-    if (code != ERR_OK)
-        return code;
-    struct journal_row row = {.event = event,
-                              .at_ms = now_ms,
-                              .members = holders.list,
-                              .member_count = holders.count,
-                              .audience = audience,
-                              .actor = actor ? actor : ""};
-    if (head)
-        row.entry = *head;
-    code = journal_add(a, &row, e);
-    free(holders.list);
-    return code;
 }
 
 /* ---- for sealing ---- */
@@ -187,7 +141,7 @@ enum err withdraw_sealed(struct agent *a, const struct withdrawal *w, const stru
     char actor[API_ACTOR_MAX];
     enum err code = who_withdrew(a, w->audience, actor, e);
     if (code == ERR_OK)
-        code = journal(a, JOURNAL_WITHDRAWAL, w->audience, head, actor, now_ms, e);
+        code = holders_journal(a, JOURNAL_WITHDRAWAL, w->audience, head, actor, now_ms, e);
     if (code == ERR_OK)
         code = retire_key(a, w, e);
     return code != ERR_OK ? code : mark_said(a, w, head, e);
@@ -216,7 +170,8 @@ enum err withdraw_lift(struct agent *a, const char *actor, int64_t now_ms, bool 
         return code;
     json_array_foreach(resumed, i, name) {
         if (code == ERR_OK)
-            code = journal(a, JOURNAL_RESUMED, json_string_value(name), NULL, actor, now_ms, e);
+            code = holders_journal(a, JOURNAL_RESUMED, json_string_value(name), NULL, actor, now_ms,
+                                   e);
     }
     for (size_t k = 0; code == ERR_OK && k < sizeof statements / sizeof statements[0]; k++) {
         struct db_query q = db_query(agent_db(a), statements[k]);
@@ -228,25 +183,17 @@ enum err withdraw_lift(struct agent *a, const char *actor, int64_t now_ms, bool 
 
 /* ---- the command ---- */
 
-static json_t *holder_json(struct agent *a, const struct public_key *key) {
-    const struct member *m = directory_member(agent_directory(a), key);
-    return json_string(m ? m->name : "@hub");
-}
-
 static enum err audience_json(struct agent *a, const char *audience, const struct standing *before,
                               bool changed, json_t *list, struct error *e) {
     char since[TEXT_TIME_SIZE];
     struct holders holders = {.count = 0};
-    json_t *members = json_array();
-    enum err code = load_holders(a, audience, &holders, e);
-    int failed = members ? 0 : -1;
-    for (size_t i = 0; code == ERR_OK && !failed && i < holders.count; i++)
-        failed = json_array_append_new(members, holder_json(a, &holders.list[i]));
-    free(holders.list);
-    if (code != ERR_OK || failed) {
-        json_decref(members);
-        return code != ERR_OK ? code : no_memory(e);
-    }
+    json_t *members = NULL;
+    enum err code = holders_load(a, audience, &holders, e);
+    if (code == ERR_OK)
+        code = holders_json(a, &holders, &members, e);
+    holders_done(&holders);
+    if (code != ERR_OK)
+        return code;
     json_t *row = json_pack(
         "{s:s, s:o, s:o, s:b, s:b}", "audience", audience, "members", members, "withdrawn",
         before->found ? json_string(text_time(before->since_ms, since)) : json_null(), "sent",
@@ -256,8 +203,8 @@ static enum err audience_json(struct agent *a, const char *audience, const struc
 
 static enum err set_withdrawn(struct agent *a, const struct withdraw_request *what,
                               const char *audience, int64_t now_ms, struct error *e) {
-    enum err code = journal(a, what->undo ? JOURNAL_RESUMED : JOURNAL_WITHDRAWN, audience, NULL,
-                            what->actor, now_ms, e);
+    enum err code = holders_journal(a, what->undo ? JOURNAL_RESUMED : JOURNAL_WITHDRAWN, audience,
+                                    NULL, what->actor, now_ms, e);
     if (code != ERR_OK)
         return code;
     struct db_query q = query_of(a, what->undo ? SQL_WITHDRAWN_UNDO : SQL_WITHDRAWN_ADD, audience);

@@ -18,6 +18,7 @@ static const struct attempt attempts[] = {
     {API_POST, "/v1/lines", "/v1/lines",
      "{\"service\":\"bed\",\"site\":\"Annex\",\"set\":{\"free\":\"3\"}}"},
     {API_POST, "/v1/confirm", "/v1/confirm", "{\"all\":true}"},
+    {API_POST, "/v1/undo", "/v1/undo", "{\"service\":\"bed\",\"site\":\"Annex\"}"},
     {API_POST, "/v1/import", "/v1/import",
      "{\"text\":\"ward,free\\nnorth,2\\n\",\"site\":\"Annex\",\"profile\":\"{\\\"format\\\":1,"
      "\\\"service\\\":\\\"bed\\\",\\\"ward\\\":{\\\"column\\\":\\\"ward\\\"},"
@@ -32,6 +33,7 @@ static const struct attempt attempts[] = {
     {API_POST, "/v1/policy", "/v1/policy",
      "{\"policy\":\"{\\\"audiences\\\":[{\\\"name\\\":\\\"all\\\",\\\"members\\\":[\\\"@hub\\\"],"
      "\\\"services\\\":[\\\"*\\\"],\\\"precision\\\":\\\"exact\\\"}]}\"}"},
+    {API_POST, "/v1/pause", "/v1/pause", "{\"audience\":\"all\"}"},
     {API_POST, "/v1/withdraw", "/v1/withdraw", "{\"audience\":\"all\"}"},
     {API_POST, "/v1/partners/{name}/approve", "/v1/partners/West/approve", "{}"},
     {API_POST, "/v1/partners/{name}/forget", "/v1/partners/West/forget", "{}"},

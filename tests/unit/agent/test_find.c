@@ -6,6 +6,7 @@
 
 #include "found.h"
 #include "outbox.h"
+#include "records.h"
 #include "sharing_routes.h"
 #include "status.h"
 #include "unit/agent/world.h"
@@ -414,4 +415,60 @@ Test(find, the_route_takes_all_filters) {
     json_decref(body);
     json_decref(request.query);
     world_done(&w);
+}
+
+/* ---- by the page ---- */
+
+static json_t *room(struct world *w, bool taking, const char *offset, const char *limit) {
+    struct error e = {0};
+    struct find_filter filter;
+    struct find_page page;
+    json_t *answer = NULL;
+    RUN_OK(find_filter_parse(w->agents[B].agent, NULL, NULL, NULL, NULL, &filter, &e));
+    RUN_OK(find_page_parse(offset, limit, &page, &e));
+    filter.taking = taking;
+    RUN_OK(find_room(w->agents[B].agent, &filter, &page, w->now_ms, &answer, &e));
+    return answer;
+}
+
+Test(find, a_page_has_its_part_of_the_rows_and_says_how_many_there_are) {
+    struct world w;
+    struct error e = {0};
+    two(&w, ALL_TO_B("exact"));
+    RUN_OK(records_site_set(w.agents[A].agent, "A", &(struct site_change){.region = "oost"}, &e));
+    world_set(&w, A, "bed", "1", "free=5 status=admitting");
+    world_set(&w, A, "bed", "2", "free=4 status=consult");
+    world_set(&w, A, "bed", "3", "free=3 status=stopped");
+    world_settle(&w);
+    json_t *all = find(&w, NULL, NULL, NULL, NULL), *page = room(&w, false, "1", "1");
+    cr_assert_eq(json_integer_value(json_object_get(page, "total")), 3);
+    cr_assert_eq(json_array_size(json_object_get(page, "rows")), 1u);
+    cr_assert(json_equal(json_array_get(json_object_get(page, "rows"), 0), json_array_get(all, 1)));
+    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(page, "regions"), 0)),
+                     "oost");
+    json_decref(page);
+    page = room(&w, false, NULL, "0");
+    cr_assert_eq(json_array_size(json_object_get(page, "rows")), 0u);
+    json_decref(page);
+    page = room(&w, false, "9", NULL);
+    cr_assert_eq(json_array_size(json_object_get(page, "rows")), 0u);
+    json_decref(page);
+    page = room(&w, true, NULL, NULL);
+    cr_assert_eq(json_integer_value(json_object_get(page, "total")), 2);
+    json_decref(page);
+    w.now_ms += 2 * WORLD_DAY;
+    page = room(&w, true, NULL, NULL);
+    cr_assert_eq(json_integer_value(json_object_get(page, "total")), 0, "expired is unknown");
+    json_decref(page);
+    json_decref(all);
+    world_done(&w);
+}
+
+Test(find, a_page_is_a_whole_number) {
+    struct error e = {0};
+    struct find_page page;
+    RUN_FAILS(find_page_parse("-1", NULL, &page, &e), ERR_DATA);
+    RUN_FAILS(find_page_parse(NULL, "1001", &page, &e), ERR_DATA);
+    RUN_FAILS(find_page_parse(NULL, "ten", &page, &e), ERR_DATA);
+    RUN_FAILS(find_page_parse("1.5", NULL, &page, &e), ERR_DATA);
 }

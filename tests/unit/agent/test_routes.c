@@ -137,6 +137,88 @@ Test(routes, import) {
            ERR_DATA, "where");
 }
 
+/* ---- two people at one line ---- */
+
+static json_int_t int_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+#define FREE(n, revision) "{\"service\":\"bed\",\"revision\":" revision ",\"set\":{\"free\":" n "}}"
+
+Test(routes, the_second_to_change_a_line_is_told) {
+    json_t *line = ok(API_POST, "/v1/lines", FREE("3", "0"));
+    cr_assert_eq(int_of(line, "revision"), 1);
+    cr_assert(json_is_false(json_object_get(line, "undo")));
+    json_decref(line);
+    refuse(API_POST, "/v1/lines", FREE("5", "0"), ERR_CONFLICT, "");
+    line = ok(API_POST, "/v1/lines", FREE("4", "1"));
+    cr_assert_eq(int_of(line, "revision"), 2);
+    json_decref(line);
+    refuse(API_POST, "/v1/lines", FREE("9", "1"), ERR_CONFLICT, "");
+    refuse(API_POST, "/v1/lines", FREE("9", "-1"), ERR_DATA, "revision");
+    refuse(API_POST, "/v1/confirm", "{\"service\":\"bed\",\"revision\":1}", ERR_CONFLICT, "");
+    refuse(API_POST, "/v1/undo", "{\"service\":\"bed\",\"revision\":1}", ERR_CONFLICT, "");
+    json_t *lines = ok(API_GET, "/v1/lines", NULL);
+    cr_assert_eq(int_of(json_array_get(lines, 0), "free"), 4);
+    cr_assert_eq(int_of(json_array_get(lines, 0), "revision"), 2);
+    json_decref(lines);
+    json_decref(ok(API_POST, "/v1/confirm", "{\"service\":\"bed\",\"revision\":2}"));
+}
+
+Test(routes, undo_brings_back_what_stood_before_with_its_age) {
+    refuse(API_POST, "/v1/undo", "{\"service\":\"bed\"}", ERR_NOT_FOUND, "");
+    json_t *first =
+        ok(API_POST, "/v1/lines",
+           "{\"service\":\"bed\",\"set\":{\"free\":3,\"note\":\"bel\",\"security\":\"high\"}}");
+    refuse(API_POST, "/v1/undo", "{\"service\":\"bed\"}", ERR_NOT_FOUND, "");
+    later_ms = KIT_HOUR;
+    json_decref(ok(API_POST, "/v1/lines",
+                   "{\"service\":\"bed\",\"set\":{\"free\":30,\"security\":\"low\"}}"));
+    json_t *back = ok(API_POST, "/v1/undo", "{\"service\":\"bed\",\"revision\":2}");
+    static const char *const same[] = {"free",        "note",        "attributes",
+                                       "observed_at", "valid_until", "entered"};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        cr_assert(json_equal(json_object_get(first, same[i]), json_object_get(back, same[i])), "%s",
+                  same[i]);
+    cr_assert_eq(int_of(back, "revision"), 3);
+    cr_assert_eq(int_of(back, "age_s"), 3600);
+    json_decref(back);
+    /* The log does not keep the slip. */
+    json_t *past = ok(API_GET, "/v1/history", NULL);
+    json_decref(past);
+    enum err code = ERR_OK;
+    past = call(API_GET, "/v1/history", "{\"own\":\"1\"}", NULL, &code);
+    cr_assert_eq(json_array_size(past), 2);
+    cr_assert_eq(int_of(json_array_get(past, 0), "available"), 3);
+    cr_assert_eq(int_of(json_array_get(past, 1), "available"), 3);
+    json_decref(past);
+    /* Once more: the change is back. */
+    back = ok(API_POST, "/v1/undo", "{\"service\":\"bed\"}");
+    cr_assert_eq(int_of(back, "free"), 30);
+    cr_assert_str_eq(text_of(json_object_get(back, "attributes"), "security"), "low");
+    json_decref(back);
+    json_decref(first);
+}
+
+Test(routes, an_expired_figure_comes_back_expired) {
+    json_decref(ok(API_POST, "/v1/lines", "{\"service\":\"bed\",\"set\":{\"free\":3}}"));
+    later_ms = 25 * KIT_HOUR;
+    json_decref(ok(API_POST, "/v1/confirm", "{\"all\":true}"));
+    json_t *back = ok(API_POST, "/v1/undo", "{\"service\":\"bed\"}");
+    cr_assert_str_eq(text_of(back, "freshness"), "expired");
+    json_decref(back);
+    enum err code = ERR_OK;
+    json_t *past = call(API_GET, "/v1/history", "{\"own\":\"1\"}", NULL, &code);
+    cr_assert_eq(json_array_size(past), 1, "a figure stays in the log that nobody stood by");
+    json_decref(past);
+}
+
+Test(routes, counts_of_places_are_not_undone) {
+    json_decref(ok(API_POST, "/v1/places", "{\"service\":\"bed\",\"code\":\"1\"}"));
+    json_decref(ok(API_POST, "/v1/places", "{\"service\":\"bed\",\"code\":\"2\"}"));
+    refuse(API_POST, "/v1/undo", "{\"service\":\"bed\"}", ERR_DATA, "total");
+}
+
 /* ---- imports in pieces ---- */
 
 #define BEGIN                                                                                      \
