@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "files.h"
+#include "download.h"
 #include "local.h"
 #include "profile.h"
 #include "show.h"
@@ -106,35 +106,38 @@ static enum err run_place_list(const struct args *a, struct error *e) {
 
 /* ---- export ---- */
 
-static enum err write_out(const char *path, struct bytes text, struct error *e) {
-    if (!path) {
-        if (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0)
-            return error_set(e, ERR_IO, "standard output cannot be written");
-        return ERR_OK;
+static enum err fill_export(const struct args *a, json_t *query, struct error *e) {
+    static const char *const any[] = {"format", "service", "site", "region"};
+    static const char *const of_history[] = {"partner", "from", "to"};
+    const char *what = args_count(a) > 0 ? args_at(a, 0) : "lines";
+    bool history = strcmp(what, "history") == 0, partners = args_flag(a, "partners");
+    json_object_set_new(query, "what", json_string(what));
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
+        local_put_option(query, any[i], a, any[i]);
+    for (size_t i = 0; i < sizeof of_history / sizeof of_history[0]; i++) {
+        if (!history && args_option(a, of_history[i]))
+            return error_set(e, ERR_USAGE, "found --%s, expected it with `export history` only",
+                             of_history[i]);
+        local_put_option(query, of_history[i], a, of_history[i]);
     }
-    char dir[FILES_PATH_MAX];
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    if (strlen(path) >= sizeof dir || name[0] == '\0')
-        return error_set(e, ERR_USAGE, "found --output '%.80s', expected the name of a file", path);
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
-             slash ? path : ".");
-    return files_write(dir, name, text, e);
+    if (partners && !history)
+        return error_set(e, ERR_USAGE, "found --partners, expected it with `export history` only");
+    if (partners)
+        json_object_set_new(query, "partners", json_string("1"));
+    return ERR_OK;
 }
 
 static enum err run_export(const struct args *a, struct error *e) {
-    json_t *query = json_object(), *answer = NULL;
-    json_object_set_new(query, "what", json_string(args_count(a) > 0 ? args_at(a, 0) : "lines"));
-    local_put_option(query, "format", a, "format");
-    local_put_option(query, "service", a, "service");
-    local_put_option(query, "site", a, "site");
-    local_put_option(query, "region", a, "region");
-    struct local_call call = {.method = API_GET, .path = "/v1/export", .take_query = query};
-    enum err code = local_call(a, &call, &answer, e);
-    const json_t *text = json_object_get(answer, "text");
+    json_t *query = json_object();
+    struct client *client = NULL;
+    const struct download d = {.path = args_option(a, "output"), .query = query};
+    enum err code = fill_export(a, query, e);
     if (code == ERR_OK)
-        code = write_out(args_option(a, "output"),
-                         bytes_of(json_string_value(text), json_string_length(text)), e);
-    json_decref(answer);
+        code = local_open(a, &client, e);
+    if (code == ERR_OK)
+        code = download_run(client, &d, e);
+    client_close(client);
+    json_decref(query);
     return code;
 }
 
@@ -168,13 +171,17 @@ static const struct args_option export_options[] = {
     {"service", "C", false, "only this service"},
     {"site", "S", false, "own figures: only this site"},
     {"region", "R", false, "partners' picture: only this region"},
+    {"partner", "NAME", false, "history: this partner's instead of our own"},
+    {"partners", NULL, false, "history: all partners' instead of our own"},
+    {"from", "DAY", false, "history: from this day's beginning, or this time"},
+    {"to", "DAY", false, "history: to this day's end, or this time"},
     {0}};
 
 static const struct args_command commands[] = {
     {"import", "FILE", import_options, 1, 1,
      "take figures (or places) from a CSV file, all or nothing", run_import},
-    {"export", "[lines|picture]", export_options, 0, 1,
-     "write own figures, or partners', as a CSV table", run_export},
+    {"export", "[lines|picture|history]", export_options, 0, 1,
+     "write own figures, partners', or how they were, as a CSV table", run_export},
     {"place add", "SERVICE CODE [key=value...]", place_options, 2, -1,
      "add a place: state=free|occupied|held|blocked reason= until= note=; counts follow from "
      "places",

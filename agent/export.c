@@ -66,6 +66,35 @@ static const struct column picture_columns[] = {
     {"note", "note", CELL_TEXT},
     {0},
 };
+static const struct column history_columns[] = {
+    {"member", "member", CELL_TEXT},
+    {"site", "site", CELL_TEXT},
+    {"service", "service", CELL_TEXT},
+    {"ward", "ward", CELL_TEXT},
+    {"observed_at", "observed_at", CELL_TIME},
+    {"valid_until", "valid_until", CELL_TIME},
+    {"precision", "precision", CELL_TEXT},
+    {"available", "available", CELL_NUMBER},
+    {"band_low", "band", CELL_LOW},
+    {"band_high", "band", CELL_HIGH},
+    {"light", "light", CELL_TEXT},
+    {"status", "status", CELL_TEXT},
+    {"total", "total", CELL_NUMBER},
+    {"occupied", "occupied", CELL_NUMBER},
+    {"free", "free", CELL_NUMBER},
+    {"held", "held", CELL_NUMBER},
+    {"blocked", "blocked", CELL_NUMBER},
+    {"need", "need", CELL_NUMBER},
+    {0},
+};
+static const struct {
+    const char *name;
+    const struct column *columns;
+} kinds[] = {
+    [EXPORT_LINES] = {"lines", line_columns},
+    [EXPORT_PICTURE] = {"picture", picture_columns},
+    [EXPORT_HISTORY] = {"history", history_columns},
+};
 
 enum err export_format_parse(const char *text, enum export_format *ret, struct error *e) {
     if (strcmp(text, "excel-nl") != 0 && strcmp(text, "rfc4180") != 0)
@@ -76,11 +105,15 @@ enum err export_format_parse(const char *text, enum export_format *ret, struct e
 }
 
 enum err export_kind_parse(const char *text, enum export_kind *ret, struct error *e) {
-    if (strcmp(text, "lines") != 0 && strcmp(text, "picture") != 0)
-        return error_at(e, ERR_DATA, "what", 0, 0,
-                        "found '%.40s', expected lines (own figures) or picture (partners')", text);
-    *ret = strcmp(text, "lines") == 0 ? EXPORT_LINES : EXPORT_PICTURE;
-    return ERR_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i].name, text) != 0)
+            continue;
+        *ret = (enum export_kind)i;
+        return ERR_OK;
+    }
+    return error_at(e, ERR_DATA, "what", 0, 0,
+                    "found '%.40s', expected lines (own figures), picture (partners') or history",
+                    text);
 }
 
 /* ---- cells ---- */
@@ -253,24 +286,25 @@ static void put_row(struct writing *w, const struct column *columns, const struc
     buf_append_str(w->out, "\r\n");
 }
 
-enum err export_csv(enum export_kind kind, enum export_format format, const struct zone *zone,
-                    const json_t *rows, struct buf *out, struct error *e) {
-    bool excel = format == EXPORT_EXCEL_NL;
-    const struct column *columns = kind == EXPORT_LINES ? line_columns : picture_columns;
+enum err export_csv(const struct export_form *form, const json_t *rows, struct buf *out,
+                    struct error *e) {
+    bool excel = form->format == EXPORT_EXCEL_NL;
+    const struct column *columns = kinds[form->kind].columns;
     struct writing w = {.out = out,
                         .delimiter = excel ? ';' : ',',
                         .decimal = excel ? ',' : '.',
-                        .local = excel && zone,
-                        .zone = zone};
+                        .local = excel && form->zone,
+                        .zone = form->zone};
     struct names names = {.count = 0};
     size_t i;
     json_t *row;
     enum err code = gather_names(rows, &names, e);
     if (code != ERR_OK)
         return code;
-    if (excel)
+    if (excel && !form->more)
         buf_append_str(out, "\xEF\xBB\xBF");
-    put_header(&w, columns, &names);
+    if (!form->more)
+        put_header(&w, columns, &names);
     json_array_foreach(rows, i, row) put_row(&w, columns, &names, row);
     return buf_failed(out, e);
 }

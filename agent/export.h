@@ -15,14 +15,21 @@
 enum export_format { EXPORT_EXCEL_NL, EXPORT_RFC4180 };
 enum err export_format_parse(const char *text, enum export_format *ret, struct error *e) MUST_USE;
 
-/* What the rows are: of `lines`, or of `find`. */
-enum export_kind { EXPORT_LINES, EXPORT_PICTURE };
+/* What the rows are: of `lines`, of `find`, or of past_rows_page. */
+enum export_kind { EXPORT_LINES, EXPORT_PICTURE, EXPORT_HISTORY };
 enum err export_kind_parse(const char *text, enum export_kind *ret, struct error *e) MUST_USE;
 
+/* What a table is like. `more`: rows of a table that has begun, so without a header. */
+struct export_form {
+    enum export_kind kind;
+    enum export_format format;
+    const struct zone *zone;
+    bool more;
+};
 /* Appends a header and the rows; attributes get a column each. A text that a spreadsheet would take
  * for a formula gets a "'" in front; a number never does. ERR_TOO_LARGE, ERR_NO_MEMORY. */
-enum err export_csv(enum export_kind kind, enum export_format format, const struct zone *zone,
-                    const json_t *rows, struct buf *out, struct error *e) MUST_USE;
+enum err export_csv(const struct export_form *form, const json_t *rows, struct buf *out,
+                    struct error *e) MUST_USE;
 /* Appends one text cell. */
 void export_text(struct buf *out, char delimiter, const char *text);
 

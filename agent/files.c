@@ -53,43 +53,58 @@ enum err files_sync_dir(const char *dir, struct error *e) {
     return code;
 }
 
-static enum err write_all(int fd, struct bytes content, const char *path, struct error *e) {
+enum err files_append(struct files_new *f, struct bytes content, struct error *e) {
     size_t done = 0;
     while (done < content.len) {
-        ssize_t n = write(fd, content.data + done, content.len - done);
+        ssize_t n = write(f->fd, content.data + done, content.len - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return files_fail(errno, path, ERR_IO, "cannot be written", e);
+            return files_fail(errno, f->temporary, ERR_IO, "cannot be written", e);
         done += (size_t)n;
     }
-    if (fsync(fd) != 0)
-        return files_fail(errno, path, ERR_IO, "cannot be synced", e);
     return ERR_OK;
 }
 
-enum err files_write(const char *dir, const char *name, struct bytes content, struct error *e) {
-    char path[FILES_PATH_MAX], temporary[FILES_PATH_MAX];
-    enum err code = files_path(dir, name, path, e);
+enum err files_begin(const char *dir, const char *name, struct files_new *ret, struct error *e) {
+    *ret = (struct files_new){.fd = -1, .dir = dir};
+    enum err code = files_path(dir, name, ret->path, e);
     if (code != ERR_OK)
         return code;
-    int n = snprintf(temporary, sizeof temporary, "%s/.%s.new", dir, name);
-    if (n < 0 || (size_t)n >= sizeof temporary)
-        return error_at(e, ERR_TOO_LARGE, path, 0, 0, "path too long: use a shorter DIR");
-    unlink(temporary); /* left over from a crash; never anybody else's, DIR is locked and ours */
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return files_fail(errno, temporary, ERR_CANNOT_CREATE, "cannot be created", e);
-    code = write_all(fd, content, temporary, e);
-    if (close(fd) != 0 && code == ERR_OK)
-        code = files_fail(errno, temporary, ERR_IO, "cannot be closed", e);
-    if (code == ERR_OK && rename(temporary, path) != 0)
-        code = files_fail(errno, path, ERR_CANNOT_CREATE, "cannot be created", e);
-    if (code != ERR_OK) {
-        unlink(temporary);
-        return code;
-    }
-    return files_sync_dir(dir, e);
+    int n = snprintf(ret->temporary, sizeof ret->temporary, "%s/.%s.new", dir, name);
+    if (n < 0 || (size_t)n >= sizeof ret->temporary)
+        return error_at(e, ERR_TOO_LARGE, ret->path, 0, 0, "path too long: use a shorter DIR");
+    unlink(ret->temporary); /* left over from a crash; never anybody else's */
+    ret->fd = open(ret->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return ret->fd < 0
+               ? files_fail(errno, ret->temporary, ERR_CANNOT_CREATE, "cannot be created", e)
+               : ERR_OK;
+}
+
+enum err files_end(struct files_new *f, bool keep, struct error *e) {
+    enum err code = ERR_OK;
+    if (f->fd < 0)
+        return ERR_OK;
+    if (keep && fsync(f->fd) != 0)
+        code = files_fail(errno, f->temporary, ERR_IO, "cannot be synced", e);
+    if (close(f->fd) != 0 && keep && code == ERR_OK)
+        code = files_fail(errno, f->temporary, ERR_IO, "cannot be closed", e);
+    f->fd = -1;
+    if (keep && code == ERR_OK && rename(f->temporary, f->path) != 0)
+        code = files_fail(errno, f->path, ERR_CANNOT_CREATE, "cannot be created", e);
+    if (keep && code == ERR_OK)
+        return files_sync_dir(f->dir, e);
+    unlink(f->temporary);
+    return code;
+}
+
+enum err files_write(const char *dir, const char *name, struct bytes content, struct error *e) {
+    struct files_new f;
+    enum err code = files_begin(dir, name, &f, e);
+    if (code == ERR_OK)
+        code = files_append(&f, content, e);
+    enum err ended = files_end(&f, code == ERR_OK, e);
+    return code != ERR_OK ? code : ended;
 }
 
 enum err files_read(const char *path, struct buf *out, struct error *e) {

@@ -9,8 +9,20 @@
 #define FILES_PATH_MAX 4096
 enum err files_path(const char *dir, const char *name, char out[static FILES_PATH_MAX],
                     struct error *e) MUST_USE;
-/* A temporary file, its sync, a rename, the directory's sync. On failure the temporary is removed
- * and what stood there before stays. ERR_CANNOT_CREATE, ERR_DISK_FULL, ERR_PERMISSION, ERR_IO. */
+/* A file that comes in pieces: a temporary one, its sync, a rename, the directory's sync. On
+ * failure, and when it is not kept, the temporary is removed and what stood there before stays.
+ * Begun, it has to be ended, failed or not. `dir` is borrowed until then. ERR_CANNOT_CREATE,
+ * ERR_DISK_FULL, ERR_PERMISSION, ERR_IO. */
+struct files_new {
+    int fd;
+    const char *dir;
+    char path[FILES_PATH_MAX], temporary[FILES_PATH_MAX];
+};
+enum err files_begin(const char *dir, const char *name, struct files_new *ret, struct error *e)
+    MUST_USE;
+enum err files_append(struct files_new *f, struct bytes content, struct error *e) MUST_USE;
+enum err files_end(struct files_new *f, bool keep, struct error *e) MUST_USE;
+/* The whole of it in one piece. */
 enum err files_write(const char *dir, const char *name, struct bytes content, struct error *e)
     MUST_USE;
 /* Appends the whole file to out. ERR_NO_INPUT, ERR_PERMISSION, ERR_TOO_LARGE (out->max), ERR_IO. */

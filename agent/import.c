@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "import_private.h"
+#include "past.h"
 
 #define LINE_SLOTS 16384
 #define PLACE_SLOTS 65536
@@ -149,21 +150,36 @@ static enum err fault_of_row(const struct import *im, int row, struct error *why
                     why->file[0] ? ": " : "", why->detail);
 }
 
+/* A row that stands in the log, while the line's own figure is as new: what the log does not keep
+ * (a note, places) is not lost by saying it again. */
+static enum err is_known(const struct import *im, const struct record *record,
+                         const struct candidate *c, bool *ret, struct error *e) {
+    const struct capacity *said = &c->line.capacity;
+    *ret = false;
+    if (!im->request.history || record->id == 0 || c->line.attribute_count > 0 ||
+        said->observed_ms > record->line.capacity.observed_ms)
+        return ERR_OK;
+    return past_holds(im->a, record->id, said, ret, e);
+}
+
 static enum err apply(struct import *im, const struct candidate *c, struct import_report *report,
                       struct error *e) {
     const struct charter_service *service = NULL;
     struct record record;
     struct error why = {0};
-    bool found = false;
+    bool found = false, known = false;
     enum err code =
         records_find_line(im->a, c->line.site, c->line.service, c->line.ward, &record, &found, e);
+    code = code != ERR_OK ? code : is_known(im, &record, c, &known, e);
     if (code != ERR_OK)
         return code;
     const struct line old = record.line;
     /* The charter may have changed while the table came in. */
     code = records_service(im->a, c->line.service, &service, &why);
-    code = code != ERR_OK ? code : overlay(&record.line, c, service, &why);
-    code = code != ERR_OK ? code : check_places(im, &record, &why);
+    if (!known) {
+        code = code != ERR_OK ? code : overlay(&record.line, c, service, &why);
+        code = code != ERR_OK ? code : check_places(im, &record, &why);
+    }
     if (code != ERR_OK)
         return fault_of_row(im, c->row, &why, e);
     enum import_action action = found ? decide(im, &old, &record.line, service) : IMPORT_NEW;

@@ -107,8 +107,7 @@ static enum err parse_local(const struct import *im, const char *cell, int64_t *
     return ERR_OK;
 }
 
-static enum err parse_date(const struct import *im, const char *cell, int64_t *ret,
-                           struct error *e) {
+enum err import_time(const struct import *im, const char *cell, int64_t *ret, struct error *e) {
     return im->profile->date_format == PROFILE_DATE_RFC3339 ? text_parse_time(cell, ret, e)
                                                             : parse_local(im, cell, ret, e);
 }
@@ -118,7 +117,7 @@ enum err import_date(struct import *im, const char *cell, int64_t *ret, struct e
         return error_set(e, ERR_DATA, "found no date, expected one in every row");
     if (strcmp(im->last_date.text, cell) != 0) {
         im->last_date.text[0] = '\0';
-        enum err code = parse_date(im, cell, &im->last_date.ms, e);
+        enum err code = import_time(im, cell, &im->last_date.ms, e);
         if (code != ERR_OK)
             return code;
         if (strlen(cell) < sizeof im->last_date.text)
@@ -132,7 +131,7 @@ enum err import_date(struct import *im, const char *cell, int64_t *ret, struct e
 const char *import_plain_time(const struct import *im, const char *cell,
                               char out[static IMPORT_PLAIN_SIZE]) {
     int64_t ms = 0;
-    if (cell[0] == '\0' || parse_date(im, cell, &ms, NULL) != ERR_OK)
+    if (cell[0] == '\0' || import_time(im, cell, &ms, NULL) != ERR_OK)
         return cell;
     return text_time(ms, out);
 }

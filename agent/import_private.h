@@ -30,7 +30,7 @@ struct place_candidate {
 
 /* Which column of this table is meant; -1: none. */
 struct import_columns {
-    int service, site, ward, date, place;
+    int service, site, ward, date, valid, place;
     int figures[PROFILE_MAX_FIGURES];
     int attributes[CHARTER_MAX_ATTRIBUTES];
     int places[PROFILE_MAX_PLACE_COLUMNS];
@@ -97,6 +97,9 @@ enum err import_at(const struct import *im, const struct sheet_row *row, int col
                    const char *name, const struct error *why, struct error *e) MUST_USE;
 /* When the row was counted, by its date column. */
 enum err import_date(struct import *im, const char *cell, int64_t *ret, struct error *e) MUST_USE;
+/* A time in the form of the profile's dates. */
+enum err import_time(const struct import *im, const char *cell, int64_t *ret, struct error *e)
+    MUST_USE;
 /* A cell for records_set_figure or place_set_value: numbers without thousands, dates as RFC 3339.
  */
 #define IMPORT_PLAIN_SIZE 64

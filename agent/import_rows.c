@@ -59,6 +59,7 @@ enum err import_read_header(struct import *im, const struct sheet_row *h, struct
     code = code != ERR_OK ? code : find_optional(im, h, p->site.column, &c->site, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->ward.column, &c->ward, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->date_column, &c->date, e);
+    code = code != ERR_OK ? code : find_optional(im, h, p->valid.column, &c->valid, e);
     code = code != ERR_OK ? code : find_optional(im, h, p->place_column, &c->place, e);
     for (size_t i = 0; i < p->place_count && code == ERR_OK; i++)
         code = find_column(im, h, p->places[i].from.column, &c->places[i], e);
@@ -140,6 +141,16 @@ enum err import_read_line(struct import *im, const struct sheet_row *row,
     return code;
 }
 
+/* An empty cell says nothing: the service's validity stays. */
+static enum err read_valid_until(const struct import *im, const struct sheet_row *row,
+                                 struct capacity *c, struct error *e) {
+    const char *cell = im->columns.valid >= 0 ? import_cell(im, row, im->columns.valid) : "";
+    struct error why = {0};
+    if (cell[0] == '\0' || import_time(im, cell, &c->valid_until_ms, &why) == ERR_OK)
+        return ERR_OK;
+    return import_at(im, row, im->columns.valid, im->profile->valid.column, &why, e);
+}
+
 /* --observed speaks for every row; else the date column; else when the file was counted. The date
  * column says which of two rows is newer in any case. */
 static enum err read_times(struct import *im, const struct sheet_row *row,
@@ -156,9 +167,10 @@ static enum err read_times(struct import *im, const struct sheet_row *row,
     if (code == ERR_OK && !observed)
         observed = text_time(ret->date_ms, text);
     if (code == ERR_OK)
-        code = records_times(c, service, im->zone, observed, im->profile->valid, im->now_ms, &why);
+        code = records_times(c, service, im->zone, observed, im->profile->valid.fixed, im->now_ms,
+                             &why);
     if (code == ERR_OK)
-        return ERR_OK;
+        return read_valid_until(im, row, c, e);
     int column = strcmp(why.file, "observed") == 0 && im->request.observed ? -1 : im->columns.date;
     return import_at(im, row, column, im->profile->date_column, &why, e);
 }

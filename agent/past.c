@@ -22,17 +22,12 @@ static int64_t second_of(int64_t ms) {
     return ms - ms % MS_PER_SECOND;
 }
 
-enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64_t entered_ms,
-                  const char *actor, bool *ret_recorded, struct error *e) {
-    int64_t observed_ms = second_of(c->observed_ms);
-    if (ret_recorded)
-        *ret_recorded = false;
-    if (observed_ms <= 0)
-        return ERR_OK;
-    struct db_query q = db_query(agent_db(a), SQL_PAST_PUT);
+static struct db_query point_query(struct agent *a, int statement, int64_t line,
+                                   const struct capacity *c) {
+    struct db_query q = db_query(agent_db(a), statement);
     db_bind_int(&q, ":line", line);
-    db_bind_int(&q, ":observed", observed_ms);
-    db_bind_int(&q, ":valid_until", c->valid_until_ms);
+    db_bind_int(&q, ":observed", second_of(c->observed_ms));
+    db_bind_int(&q, ":valid_until", second_of(c->valid_until_ms));
     bind_amount(&q, ":total", &c->total);
     bind_amount(&q, ":occupied", &c->occupied);
     bind_amount(&q, ":free", &c->free);
@@ -40,6 +35,26 @@ enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64
     bind_amount(&q, ":blocked", &c->blocked);
     bind_amount(&q, ":need", &c->need);
     db_bind_int(&q, ":status", c->status);
+    return q;
+}
+
+enum err past_holds(struct agent *a, int64_t line, const struct capacity *c, bool *ret,
+                    struct error *e) {
+    struct db_query q = point_query(a, SQL_PAST_HOLDS, line, c);
+    bool found = db_step(&q);
+    enum err code = db_finish(&q, e);
+    if (code == ERR_OK)
+        *ret = found;
+    return code;
+}
+
+enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64_t entered_ms,
+                  const char *actor, bool *ret_recorded, struct error *e) {
+    if (ret_recorded)
+        *ret_recorded = false;
+    if (second_of(c->observed_ms) <= 0)
+        return ERR_OK;
+    struct db_query q = point_query(a, SQL_PAST_PUT, line, c);
     db_bind_int(&q, ":entered", entered_ms);
     db_bind_text(&q, ":actor", actor ? actor : "");
     enum err code = run(&q, e);
@@ -119,11 +134,17 @@ enum err past_after(struct agent *a, int64_t after, int64_t grain_ms, past_visit
     return visit_all(&q, visit, ctx, e);
 }
 
-enum err past_between(struct agent *a, const char *service, int64_t from_ms, int64_t to_ms,
-                      past_visit *visit, void *ctx, struct error *e) {
+enum err past_between(struct agent *a, const struct past_range *range, past_visit *visit, void *ctx,
+                      struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_PAST_BETWEEN);
-    db_bind_text(&q, ":service", service);
-    db_bind_int(&q, ":from", from_ms);
-    db_bind_int(&q, ":to", to_ms);
+    db_bind_text(&q, ":service", range->service);
+    db_bind_int(&q, ":site", range->site);
+    db_bind_int(&q, ":from", range->from_ms);
+    db_bind_int(&q, ":to", range->to_ms);
+    db_bind_int(&q, ":after_site", range->after.site);
+    db_bind_text(&q, ":after_service", range->after.service);
+    db_bind_text(&q, ":after_ward", range->after.ward);
+    db_bind_int(&q, ":after", range->after.observed_ms);
+    db_bind_int(&q, ":most", range->most);
     return visit_all(&q, visit, ctx, e);
 }

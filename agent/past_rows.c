@@ -2,10 +2,12 @@
  * Must not change anything. */
 #include "past_rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "history.h"
+#include "json.h"
 #include "past.h"
 #include "records.h"
 #include "sharing.h"
@@ -21,6 +23,7 @@ static enum err no_memory(struct error *e) {
 
 struct asked {
     const char *service;
+    uint32_t site; /* of our own; 0: any */
     bool any_member, own, partners;
     struct public_key member; /* unless any_member */
     int64_t from_ms, to_ms;   /* [from, to) */
@@ -56,7 +59,7 @@ static enum err parse(struct agent *a, const struct past_filter *f, struct asked
     const struct zone *zone = NULL;
     struct asked x = {.service = f->service,
                       .any_member = true,
-                      .own = true,
+                      .own = !f->partners,
                       .partners = !f->own,
                       .from_ms = INT64_MIN,
                       .to_ms = INT64_MAX};
@@ -66,8 +69,12 @@ static enum err parse(struct agent *a, const struct past_filter *f, struct asked
     if (code == ERR_OK && f->service && !charter_service(agent_charter(a), f->service))
         code = error_set(e, ERR_NOT_FOUND, "found service '%.40s', expected one of the charter's",
                          f->service);
-    if (code == ERR_OK && f->own && f->member)
-        code = error_set(e, ERR_USAGE, "found both a member and own, expected one of them");
+    if (code == ERR_OK && f->own + f->partners + (f->member != NULL) > 1)
+        code = error_set(e, ERR_USAGE, "found two of a member, own and partners, expected one");
+    if (code == ERR_OK && f->site && !f->own)
+        code = error_set(e, ERR_USAGE, "found a site beside partners, expected it for own figures");
+    if (code == ERR_OK && f->site)
+        code = records_find_site(a, f->site, &x.site, e);
     if (code == ERR_OK)
         code = parse_bound(zone, "from", f->from, false, &x.from_ms, e);
     if (code == ERR_OK)
@@ -82,6 +89,71 @@ static enum err parse(struct agent *a, const struct past_filter *f, struct asked
     return code;
 }
 
+/* ---- a place in all rows: our own, then partners' ---- */
+
+#define AFTER_MAX 1024
+
+struct past_at {
+    bool partners;
+    struct public_key agent; /* with partners */
+    struct past_place place; /* of partners' as their senders count */
+};
+
+static struct past_place place_of(int64_t site, const char *service, const char *ward,
+                                  int64_t observed_ms) {
+    struct past_place place = {.site = (uint32_t)site, .observed_ms = observed_ms};
+    snprintf(place.service, sizeof place.service, "%s", service);
+    snprintf(place.ward, sizeof place.ward, "%s", ward);
+    return place;
+}
+
+static enum err put_at(const struct past_at *at, json_t **ret, struct error *e) {
+    char hex[2 * KEY_LEN + 1] = "";
+    const struct past_place *p = &at->place;
+    if (at->partners)
+        hex_encode(hex, bytes_of(at->agent.b, KEY_LEN));
+    json_t *list = json_pack("[s, I, s, s, I]", hex, (json_int_t)p->site, p->service, p->ward,
+                             (json_int_t)p->observed_ms);
+    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_t *made = text ? json_string(text) : NULL;
+    free(text);
+    json_decref(list);
+    if (!made)
+        return no_memory(e);
+    *ret = made;
+    return ERR_OK;
+}
+
+static void read_at(const json_t *document, struct error *fault, struct past_at *ret) {
+    struct json_at root = json_root((json_t *)document, fault);
+    struct json_at agent = json_item(&root, 0), site = json_item(&root, 1),
+                   service = json_item(&root, 2), ward = json_item(&root, 3),
+                   observed = json_item(&root, 4);
+    const char *hex = json_text(&agent, 0, 2 * KEY_LEN);
+    ret->partners = hex[0] != '\0';
+    int64_t of = json_int(&site, 0, UINT32_MAX);
+    const char *code = json_text(&service, 0, CODE_MAX);
+    ret->place = place_of(of, code, json_text(&ward, 0, WARD_MAX),
+                          json_int(&observed, INT64_MIN / 2, INT64_MAX / 2));
+    if (ret->partners && hex_decode(ret->agent.b, KEY_LEN, hex, NULL) != ERR_OK)
+        json_fault(&agent, "found no key");
+}
+
+/* `after` as a page before gave it. */
+static enum err parse_at(const char *after, struct past_at *ret, struct error *e) {
+    struct error fault = {0};
+    struct past_at at = {.partners = false};
+    json_t *document = NULL;
+    if (after && json_parse(bytes_str(after), AFTER_MAX, "after", &document, &fault) == ERR_OK)
+        read_at(document, &fault, &at);
+    json_decref(document);
+    if (fault.code != ERR_OK)
+        return error_at(e, ERR_DATA, "after", 0, 0,
+                        "found '%.40s', expected the `next` of the page before", after);
+    *ret = at;
+    return ERR_OK;
+}
+
 /* ---- a row ---- */
 
 struct row {
@@ -94,6 +166,10 @@ struct rows {
     const struct records *records;
     const char *own_name;
     json_t *list;
+    bool as_entered; /* our own, besides what follows from it */
+    int64_t most;    /* points to look at; -1: any number */
+    struct past_at last;
+    int64_t seen;
 };
 
 static json_t *band_json(const struct history_point *p, int decimals) {
@@ -135,6 +211,14 @@ static enum err add_row(struct rows *rows, const struct row *r, struct error *e)
 
 /* ---- our own ---- */
 
+/* Entered is what can be imported again and is the same. */
+static enum err put_entered(json_t *row, const struct capacity *c, int decimals, struct error *e) {
+    return json_object_set_new(row, "total", records_amount_json(c->total, decimals)) == 0 &&
+                   json_object_set_new(row, "free", records_amount_json(c->free, decimals)) == 0
+               ? ERR_OK
+               : no_memory(e);
+}
+
 static enum err add_own(void *ctx, const struct past *p, bool *ret_stop, struct error *e) {
     static const struct precision exact = {.kind = PRECISION_EXACT};
     struct rows *rows = ctx;
@@ -142,10 +226,27 @@ static enum err add_own(void *ctx, const struct past *p, bool *ret_stop, struct 
     const struct site *site = records_site(rows->records, p->site);
     struct history_point point;
     (void)ret_stop;
+    rows->seen++;
+    rows->last.place = place_of(p->site, p->service, p->ward, p->capacity.observed_ms);
     if (!service || !site || !history_disclose(&exact, &p->capacity, service, &point))
         return ERR_OK;
     const struct row r = {rows->own_name, site->name, p->service, p->ward, exact, &point};
-    return add_row(rows, &r, e);
+    enum err code = add_row(rows, &r, e);
+    size_t count = json_array_size(rows->list);
+    return code == ERR_OK && rows->as_entered ? put_entered(json_array_get(rows->list, count - 1),
+                                                            &p->capacity, service->decimals, e)
+                                              : code;
+}
+
+/* Those behind rows->last. */
+static enum err add_owns(struct rows *rows, const struct asked *x, struct error *e) {
+    const struct past_range range = {.service = x->service,
+                                     .site = x->site,
+                                     .from_ms = x->from_ms,
+                                     .to_ms = x->to_ms,
+                                     .after = rows->last.place,
+                                     .most = rows->most};
+    return past_between(rows->a, &range, add_own, rows, e);
 }
 
 /* ---- partners' ---- */
@@ -185,8 +286,13 @@ static const struct member *shown_member(struct agent *a, struct db_query *q) {
 static enum err take_row(struct rows *rows, struct db_query *q, struct error *e) {
     const struct member *member = shown_member(rows->a, q);
     struct history_point point;
-    if (!member)
-        return ERR_OK;
+    rows->seen++;
+    rows->last = (struct past_at){.partners = true,
+                                  .place = place_of(db_column_int(q, 18), db_column_text(q, 2),
+                                                    db_column_text(q, 3), db_column_int(q, 19))};
+    enum err code = key_from_bytes(&rows->last.agent, db_column_blob(q, 0), e);
+    if (code != ERR_OK || !member)
+        return code;
     read_point(q, &point);
     const struct row r = {.member = member->name,
                           .site = db_column_text(q, 1),
@@ -198,8 +304,10 @@ static enum err take_row(struct rows *rows, struct db_query *q, struct error *e)
     return add_row(rows, &r, e);
 }
 
+/* Those behind rows->last. */
 static enum err add_partners(struct rows *rows, const struct asked *x, struct error *e) {
     enum err code = ERR_OK;
+    const struct past_at after = rows->last;
     struct db_query q = db_query(agent_db(rows->a), SQL_SEEN_PAST_BETWEEN);
     db_bind_int(&q, ":network", agent_network(rows->a));
     db_bind_text(&q, ":service", x->service);
@@ -209,6 +317,12 @@ static enum err add_partners(struct rows *rows, const struct asked *x, struct er
         db_bind_blob(&q, ":member", bytes_of(x->member.b, KEY_LEN));
     db_bind_int(&q, ":from", x->from_ms);
     db_bind_int(&q, ":to", x->to_ms);
+    db_bind_blob(&q, ":after_agent", bytes_of(after.agent.b, after.partners ? KEY_LEN : 0));
+    db_bind_int(&q, ":after_site", after.place.site);
+    db_bind_text(&q, ":after_service", after.place.service);
+    db_bind_text(&q, ":after_ward", after.place.ward);
+    db_bind_int(&q, ":after", after.place.observed_ms);
+    db_bind_int(&q, ":most", rows->most < 0 ? -1 : rows->most - rows->seen);
     while (code == ERR_OK && db_step(&q))
         code = take_row(rows, &q, e);
     enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
@@ -252,26 +366,59 @@ static enum err ordered(const json_t *list, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
+/* ---- answers ---- */
+
+/* Our own, then partners', from rows->last on and as many as rows->most. */
+static enum err gather(struct rows *rows, const struct asked *x, struct error *e) {
+    struct records records = {0};
+    const struct member *self = directory_member(agent_directory(rows->a), agent_member(rows->a));
+    enum err code = records_load(rows->a, &records, e);
+    rows->own_name = self ? self->name : "";
+    rows->records = &records;
+    rows->list = json_array();
+    if (code == ERR_OK && !rows->list)
+        code = no_memory(e);
+    if (code == ERR_OK && x->own && !rows->last.partners)
+        code = add_owns(rows, x, e);
+    if (code == ERR_OK && x->partners && rows->seen != rows->most) {
+        if (!rows->last.partners) /* from the first of them */
+            rows->last = (struct past_at){.partners = false};
+        code = add_partners(rows, x, e);
+    }
+    records_done(&records);
+    return code;
+}
+
 enum err past_rows(struct agent *a, const struct past_filter *filter, json_t **ret,
                    struct error *e) {
     struct asked x;
-    struct records records = {0};
+    struct rows rows = {.a = a, .most = -1};
     enum err code = parse(a, filter, &x, e);
     if (code == ERR_OK)
-        code = records_load(a, &records, e);
-    if (code != ERR_OK)
-        return code;
-    const struct member *self = directory_member(agent_directory(a), agent_member(a));
-    struct rows rows = {a, &records, self ? self->name : "", json_array()};
-    if (!rows.list)
-        code = no_memory(e);
-    if (code == ERR_OK && x.own)
-        code = past_between(a, x.service, x.from_ms, x.to_ms, add_own, &rows, e);
-    if (code == ERR_OK && x.partners)
-        code = add_partners(&rows, &x, e);
+        code = gather(&rows, &x, e);
     if (code == ERR_OK)
         code = ordered(rows.list, ret, e);
     json_decref(rows.list);
-    records_done(&records);
     return code;
+}
+
+enum err past_rows_page(struct agent *a, const struct past_filter *filter, const char *after,
+                        json_t **ret_rows, json_t **ret_next, struct error *e) {
+    struct asked x;
+    struct rows rows = {.a = a, .as_entered = true, .most = PAST_PAGE_POINTS};
+    json_t *next = NULL;
+    enum err code = parse(a, filter, &x, e);
+    if (code == ERR_OK)
+        code = parse_at(after, &rows.last, e);
+    if (code == ERR_OK)
+        code = gather(&rows, &x, e);
+    if (code == ERR_OK && rows.seen == rows.most)
+        code = put_at(&rows.last, &next, e);
+    if (code != ERR_OK) {
+        json_decref(rows.list);
+        return code;
+    }
+    *ret_rows = rows.list;
+    *ret_next = next ? next : json_null();
+    return ERR_OK;
 }

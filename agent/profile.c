@@ -229,8 +229,9 @@ static void read_valid(struct profile *p, const struct json_at *at) {
         return;
     struct error why = {0};
     int64_t ms = 0;
-    p->valid = json_text(at, 1, TEXT_TIME_SIZE);
-    if (at->error->code == ERR_OK && text_parse_duration(p->valid, &ms, &why) != ERR_OK)
+    p->valid = read_value(at, TEXT_TIME_SIZE);
+    if (at->error->code == ERR_OK && p->valid.fixed &&
+        text_parse_duration(p->valid.fixed, &ms, &why) != ERR_OK)
         json_fault(at, "%s", why.detail);
 }
 

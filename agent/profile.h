@@ -61,7 +61,7 @@ struct profile {
     bool complete;
     const char *date_column; /* NULL: none */
     enum profile_date date_format;
-    const char *valid; /* NULL: the service's validity */
+    struct profile_value valid; /* a duration, or the column of the end; none: the service's */
     const char *unknown[PROFILE_MAX_UNKNOWN];
     size_t unknown_count;
 };

@@ -22,11 +22,6 @@ static enum err body_text(const struct api_request *r, const char *key, const ch
     return ERR_OK;
 }
 
-static bool query_flag(const struct api_request *r, const char *key) {
-    const char *value = api_query(r, key);
-    return value && strcmp(value, "0") != 0 && strcmp(value, "") != 0;
-}
-
 /* ---- policy ---- */
 
 static enum err policy_show(void *domain, const struct api_request *r, json_t **ret,
@@ -53,7 +48,7 @@ static enum err policy_apply(void *domain, const struct api_request *r, json_t *
         .text = text ? bytes_str(text) : (struct bytes){0},
         .file = file,
         .suggested = r->body && json_is_true(json_object_get(r->body, "suggested")),
-        .dry_run = query_flag(r, "dry_run"),
+        .dry_run = api_query_flag(r, "dry_run"),
         .actor = r->actor,
     };
     if (!text && !what.suggested)
@@ -159,7 +154,7 @@ static enum err room(void *domain, const struct api_request *r, json_t **ret, st
         code = find_page_parse(api_query(r, "offset"), api_query(r, "limit"), &page, e);
     if (code != ERR_OK)
         return code;
-    filter.taking = query_flag(r, "taking");
+    filter.taking = api_query_flag(r, "taking");
     return find_room(domain, &filter, &page, r->now_ms, ret, e);
 }
 
@@ -168,7 +163,7 @@ static enum err history(void *domain, const struct api_request *r, json_t **ret,
                                        .member = api_query(r, "member"),
                                        .from = api_query(r, "from"),
                                        .to = api_query(r, "to"),
-                                       .own = query_flag(r, "own")};
+                                       .own = api_query_flag(r, "own")};
     return past_rows(domain, &filter, ret, e);
 }
 

@@ -9,6 +9,7 @@
 #include "export.h"
 #include "find.h"
 #include "import_session.h"
+#include "past_rows.h"
 #include "place.h"
 #include "profile.h"
 
@@ -181,36 +182,63 @@ static enum err delete_place(void *domain, const struct api_request *r, json_t *
 
 /* ---- export ---- */
 
+static enum err history_rows(struct agent *a, const struct api_request *r, json_t **ret,
+                             json_t **ret_next, struct error *e) {
+    const struct past_filter filter = {.service = api_query(r, "service"),
+                                       .member = api_query(r, "partner"),
+                                       .site = api_query(r, "site"),
+                                       .from = api_query(r, "from"),
+                                       .to = api_query(r, "to"),
+                                       .own = !api_query(r, "partner") &&
+                                              !api_query_flag(r, "partners"),
+                                       .partners = api_query_flag(r, "partners")};
+    return past_rows_page(a, &filter, api_query(r, "after"), ret, ret_next, e);
+}
+
 static enum err export_rows(struct agent *a, const struct api_request *r, enum export_kind kind,
-                            json_t **ret, struct error *e) {
+                            json_t **ret, json_t **ret_next, struct error *e) {
     struct find_filter filter;
     const char *service = api_query(r, "service");
-    if (kind == EXPORT_LINES)
+    enum err code = ERR_OK;
+    switch (kind) {
+    case EXPORT_LINES:
         return records_lines_json(a, service, api_query(r, "site"), r->now_ms, ret, e);
-    enum err code = find_filter_parse(a, service, NULL, api_query(r, "region"), NULL, &filter, e);
-    return code != ERR_OK ? code : find_rows(a, &filter, r->now_ms, ret, e);
+    case EXPORT_PICTURE:
+        code = find_filter_parse(a, service, NULL, api_query(r, "region"), NULL, &filter, e);
+        return code != ERR_OK ? code : find_rows(a, &filter, r->now_ms, ret, e);
+    case EXPORT_HISTORY:
+        return history_rows(a, r, ret, ret_next, e);
+    }
+    return ERR_OK;
+}
+
+static enum err read_form(struct agent *a, const struct api_request *r, struct export_form *ret,
+                          struct error *e) {
+    const char *what = api_query(r, "what"), *how = api_query(r, "format");
+    enum err code = what ? export_kind_parse(what, &ret->kind, e) : ERR_OK;
+    code = code != ERR_OK || !how ? code : export_format_parse(how, &ret->format, e);
+    ret->more = api_query(r, "after") != NULL;
+    if (code == ERR_OK && ret->more && ret->kind != EXPORT_HISTORY)
+        code = error_at(e, ERR_USAGE, "after", 0, 0, "only a table of history has pages");
+    return code != ERR_OK ? code : agent_zone(a, &ret->zone, e);
 }
 
 static enum err get_export(void *domain, const struct api_request *r, json_t **ret,
                            struct error *e) {
-    const char *what = api_query(r, "what"), *how = api_query(r, "format");
-    enum export_kind kind = EXPORT_LINES;
-    enum export_format format = EXPORT_EXCEL_NL;
-    const struct zone *zone = NULL;
-    json_t *rows = NULL;
+    struct export_form form = {.kind = EXPORT_LINES, .format = EXPORT_EXCEL_NL};
+    json_t *rows = NULL, *next = NULL;
     struct buf text;
     buf_init(&text, EXPORT_MAX_BYTES);
-    enum err code = what ? export_kind_parse(what, &kind, e) : ERR_OK;
-    code = code != ERR_OK || !how ? code : export_format_parse(how, &format, e);
-    code = code != ERR_OK ? code : agent_zone(domain, &zone, e);
-    code = code != ERR_OK ? code : export_rows(domain, r, kind, &rows, e);
-    code = code != ERR_OK ? code : export_csv(kind, format, zone, rows, &text, e);
+    enum err code = read_form(domain, r, &form, e);
+    code = code != ERR_OK ? code : export_rows(domain, r, form.kind, &rows, &next, e);
+    code = code != ERR_OK ? code : export_csv(&form, rows, &text, e);
     json_decref(rows);
     if (code == ERR_OK) {
-        *ret = json_pack("{s:s%}", "text", buf_text(&text), text.len);
+        *ret = json_pack("{s:s%, s:O?}", "text", buf_text(&text), text.len, "next", next);
         if (!*ret)
             code = error_set(e, ERR_NO_MEMORY, "no memory for the export");
     }
+    json_decref(next);
     buf_done(&text);
     return code;
 }
@@ -232,8 +260,8 @@ static const struct api_route routes[] = {
     {API_PUT, "/v1/places", put_place, "changes a place: the same"},
     {API_DELETE, "/v1/places", delete_place, "takes a place away: {service, site?, ward?, code}"},
     {API_GET, "/v1/export", get_export,
-     "a CSV table as {text}: ?what=lines|picture, ?format=excel-nl|rfc4180, ?service, ?site, "
-     "?region"},
+     "a CSV table as {text, next}: ?what=lines|picture|history, ?format=excel-nl|rfc4180, "
+     "?service, ?site, ?region; of history ?partner, ?partners=1, ?from, ?to, ?after=next"},
 };
 
 const struct api_route *table_routes(size_t *ret_count) {

@@ -96,3 +96,8 @@ const char *api_method_name(enum api_method m) {
 const char *api_query(const struct api_request *r, const char *key) {
     return json_string_value(json_object_get(r->query, key));
 }
+
+bool api_query_flag(const struct api_request *r, const char *key) {
+    const char *value = api_query(r, key);
+    return value && strcmp(value, "0") != 0 && strcmp(value, "") != 0;
+}

@@ -44,5 +44,7 @@ enum err api_error_from_json(const json_t *body, struct error *ret);
 const char *api_method_name(enum api_method m);
 /* A query value, or NULL. */
 const char *api_query(const struct api_request *r, const char *key);
+/* Given, and neither "" nor "0". */
+bool api_query_flag(const struct api_request *r, const char *key);
 
 #endif

@@ -269,3 +269,46 @@ Test(tables, export_of_own_lines_and_the_picture) {
               network_dir(&net, "A"));
     lab_pass(&lab);
 }
+
+#define SHARED_HISTORY                                                                             \
+    "{\"audiences\":[{\"name\":\"a\",\"members\":[\"B\"],\"services\":[\"*\"],"                    \
+    "\"precision\":\"exact\",\"history\":true}]}"
+
+/* More rows than a page, with a daemon and without; a failure leaves the file as it was. */
+Test(tables, export_of_own_and_partners_history) {
+    one_member();
+    network_add(&net, "B", NULL);
+    AGENT_DO(&net, "A", "partner", "approve", "B");
+    network_policy(&net, "A", SHARED_HISTORY);
+    const char *profile = lab_path(&lab, "p.json"), *file = lab_path(&lab, "history.csv");
+    lab_write(profile, DATED);
+    AGENT_DO(&net, "A", "import", write_rows("h.csv", 30 * WARDS, 0), "--profile", profile,
+             "--history");
+    AGENT_DO(&net, "A", "export", "history", "--format", "rfc4180", "--output", file);
+    const char *own = lab_read(&lab, file);
+    cr_assert_eq(strncmp(own, "member,site,service,ward,observed_at,valid_until,", 49), 0);
+    AGENT_DO(&net, "A", "import", file, "--profile",
+             PLEK_SOURCE_DIR "/docs/examples/profile-own-history.json", "--history");
+    json_t *report = AGENT(&net, "A", "import", file, "--profile",
+                           PLEK_SOURCE_DIR "/docs/examples/profile-own-history.json", "--history");
+    cr_assert_eq(number_at(report, "history.unchanged"), 30 * WARDS);
+    cr_assert_eq(number_at(report, "history.recorded"), 0);
+    cr_assert_eq(number_at(report, "changed"), 0);
+    EVENTUALLY(json_array_size(AGENT(&net, "B", "history", "--member", "A")) == 30 * WARDS);
+    lab_stop(&lab, network_process(&net, "A"));
+    const struct result *r = AGENT_DO(&net, "A", "export", "history", "--format", "rfc4180");
+    cr_assert_str_eq(r->out, own, "without a daemon, on standard output");
+    AGENT_DO(&net, "B", "export", "history", "--partner", "A", "--format", "rfc4180", "--output",
+             file);
+    const char *theirs = lab_read(&lab, file);
+    int rows = 0;
+    for (const char *at = strchr(theirs, '\n'); at; at = strchr(at + 1, '\n'))
+        rows++;
+    cr_assert_eq(rows, 30 * WARDS + 1);
+    LAB_FAILS(&lab, 65, "plek-agent", "export", "history", "--partner", "C", "--output", file,
+              "--dir", network_dir(&net, "B"));
+    cr_assert_str_eq(lab_read(&lab, file), theirs, "a failure leaves the file as it was");
+    LAB_FAILS(&lab, 64, "plek-agent", "export", "lines", "--partners", "--dir",
+              network_dir(&net, "B"));
+    lab_pass(&lab);
+}

@@ -45,7 +45,8 @@ static char *csv(enum export_kind kind, enum export_format format, const char *r
     json_t *list = json_loads(rows, 0, NULL);
     cr_assert_not_null(list);
     buf_init(&out, 1 << 20);
-    KIT_OK(export_csv(kind, format, amsterdam(), list, &out, &e));
+    const struct export_form form = {.kind = kind, .format = format, .zone = amsterdam()};
+    KIT_OK(export_csv(&form, list, &out, &e));
     json_decref(list);
     char *text = strdup(buf_text(&out));
     buf_done(&out);
@@ -116,7 +117,8 @@ static void round_trip(enum export_format format, const char *profile) {
     KIT_OK(records_set(kit.agent, &set, KIT_NOW, &r, &e));
     KIT_OK(records_lines_json(kit.agent, NULL, NULL, KIT_NOW, &list, &e));
     buf_init(&out, 1 << 20);
-    KIT_OK(export_csv(EXPORT_LINES, format, amsterdam(), list, &out, &e));
+    const struct export_form form = {.format = format, .zone = amsterdam()};
+    KIT_OK(export_csv(&form, list, &out, &e));
     const struct import_request request = {
         .file = "e.csv", .profile = bytes_str(profile), .profile_file = "p.json"};
     KIT_OK(import_run(kit.agent, &request, buf_bytes(&out), KIT_NOW, &report, &e));

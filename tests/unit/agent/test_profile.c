@@ -32,7 +32,8 @@ Test(profile, smallest) {
     cr_assert_str_eq(p->figures[0].from.column, "vrij");
     cr_assert_eq(p->delimiter, '\0');
     cr_assert_null(p->date_column);
-    cr_assert_null(p->valid);
+    cr_assert_null(p->valid.fixed);
+    cr_assert_null(p->valid.column);
     cr_assert_eq(p->unknown_count, 3);
     cr_assert_str_eq(p->unknown[0], "NA");
     profile_free(p);
@@ -55,7 +56,7 @@ Test(profile, everything) {
     cr_assert_eq(p->filters[1].count, 2);
     cr_assert_str_eq(p->filters[1].values[1], "b");
     cr_assert_eq(p->date_format, PROFILE_DATE_DMY);
-    cr_assert_str_eq(p->valid, "36h");
+    cr_assert_str_eq(p->valid.fixed, "36h");
     cr_assert_eq(p->unknown_count, 1);
     profile_free(p);
 }
