@@ -188,7 +188,7 @@ static enum err run_charter(const struct args *a, struct error *e) {
     {"region", "R", false, "region code of the charter's area"},                                   \
         {"phone", "P", false, "number to call about a place"},                                     \
         {"hours", "H", false, "when somebody answers"},                                            \
-        {"reports", "T", false, "on which days and hours figures are entered"}, {                  \
+        {"reports", "T", false, "when figures are entered, such as 'mo-fr 08:00-17:00'"}, {        \
         "note", "N", false, "what partners should know"                                            \
     }
 

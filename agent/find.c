@@ -111,6 +111,7 @@ struct item {
 struct items {
     struct item *list;
     size_t count, cap;
+    const struct zone *zone; /* in which its rows speak of days */
 };
 
 static void items_done(struct items *items) {
@@ -267,7 +268,8 @@ static enum err take_row(struct agent *a, struct db_query *q, const struct find_
                       .precision = (enum precision_kind)db_column_int(q, 2),
                       .step = db_column_int(q, 3),
                       .service = service,
-                      .verified = db_column_int(q, 4) != 0};
+                      .verified = db_column_int(q, 4) != 0,
+                      .zone = items->zone};
     if (!passes(filter, &f, now_ms))
         return ERR_OK;
     read_site(q, &r->site);
@@ -304,7 +306,7 @@ enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t no
                    struct error *e) {
     struct items items = {0};
     int64_t judged_ms = now_ms;
-    enum err code = agent_need_joined(a, e);
+    enum err code = agent_zone(a, &items.zone, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);
     if (code == ERR_OK)
@@ -364,7 +366,7 @@ enum err find_room(struct agent *a, const struct find_filter *filter, const stru
     json_t *rows = NULL, *regions = NULL;
     char at[TEXT_TIME_SIZE];
     int64_t judged_ms = now_ms;
-    enum err code = agent_need_joined(a, e);
+    enum err code = agent_zone(a, &items.zone, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);
     if (code == ERR_OK)
@@ -400,7 +402,8 @@ static enum err add_snapshot(struct agent *a, const struct snapshot *s, int64_t 
                           .precision = s->precision,
                           .step = s->step,
                           .service = charter_service(agent_charter(a), s->lines[i].service),
-                          .verified = true};
+                          .verified = true,
+                          .zone = items->zone};
         if (f.site && f.service)
             code = items_add(items, &f, now_ms, e);
     }
@@ -441,7 +444,7 @@ enum err find_preview(struct agent *a, const struct public_key *member, int64_t 
     struct approvals approvals = {0};
     struct items items = {0};
     int64_t judged_ms = now_ms;
-    enum err code = agent_need_joined(a, e);
+    enum err code = agent_zone(a, &items.zone, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);
     if (code == ERR_OK)

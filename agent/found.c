@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reopening.h"
+
 /* ---- small values ---- */
 
 static json_t *amount_json(struct amount amount, int decimals) {
@@ -74,9 +76,14 @@ static bool set_last(json_t *row, const struct disclosed *d, int decimals) {
 }
 
 /* Rows keep to the contract's keys unless there is more to say. */
-static bool set_more(json_t *row, const struct found *f) {
+static bool set_more(json_t *row, const struct found *f, int64_t now_ms) {
     const struct disclosed *d = &f->line->figure;
-    bool ok = true;
+    const struct reopening reopening = {.reports = f->site->reports,
+                                        .service = f->service,
+                                        .zone = f->zone,
+                                        .observed_ms = d->observed_ms,
+                                        .valid_until_ms = d->valid_until_ms};
+    bool ok = reopening_set(row, &reopening, now_ms);
     if (d->blocked_reason[0])
         ok = set(row, "blocked_reason", text_json(d->blocked_reason)) && ok;
     if (d->blocked_until_ms != 0)
@@ -126,7 +133,7 @@ static bool fill(json_t *row, const struct found *f, int64_t now_ms) {
     ok = set(row, "note", text_json(d->note)) && ok;
     if (expired)
         ok = set_last(row, d, decimals) && ok;
-    return set_more(row, f) && ok;
+    return set_more(row, f, now_ms) && ok;
 }
 
 json_t *found_json(const struct found *f, int64_t now_ms) {

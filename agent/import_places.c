@@ -32,11 +32,9 @@ static enum err read_values(struct import *im, const struct sheet_row *row, stru
     return ERR_OK;
 }
 
-static enum err read_date(struct import *im, const struct sheet_row *row,
-                          const struct charter_service *service, int64_t *ret, struct error *e) {
+static enum err read_date(struct import *im, const struct sheet_row *row, int64_t *ret,
+                          struct error *e) {
     struct error why = {0};
-    struct capacity times;
-    char text[TEXT_TIME_SIZE];
     *ret = im->request.counted_ms != 0 ? im->request.counted_ms : im->now_ms;
     enum err code = ERR_OK;
     if (im->columns.date >= 0)
@@ -44,8 +42,7 @@ static enum err read_date(struct import *im, const struct sheet_row *row,
     if (code == ERR_OK && im->request.observed)
         code = zone_parse_time(im->zone, im->request.observed, ret, &why);
     if (code == ERR_OK)
-        code =
-            records_times(&times, service, im->zone, text_time(*ret, text), NULL, im->now_ms, &why);
+        code = records_check_observed(*ret, im->now_ms, &why);
     if (code == ERR_OK)
         return ERR_OK;
     int column = im->request.observed ? -1 : im->columns.date;
@@ -71,7 +68,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row,
     memcpy(ret->ward, line.ward, sizeof ret->ward);
     memcpy(ret->place.code, code_text, strlen(code_text) + 1);
     code = read_values(im, row, &ret->place, e);
-    return code != ERR_OK ? code : read_date(im, row, service, &ret->date_ms, e);
+    return code != ERR_OK ? code : read_date(im, row, &ret->date_ms, e);
 }
 
 /* ---- one candidate a place ---- */

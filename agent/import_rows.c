@@ -141,23 +141,24 @@ enum err import_read_line(struct import *im, const struct sheet_row *row,
     return code;
 }
 
-/* An empty cell says nothing: the service's validity stays. */
+/* An empty cell says nothing: the service's validity stays. What it names is named by the row. */
 static enum err read_valid_until(const struct import *im, const struct sheet_row *row,
                                  struct capacity *c, struct error *e) {
     const char *cell = im->columns.valid >= 0 ? import_cell(im, row, im->columns.valid) : "";
     struct error why = {0};
-    if (cell[0] == '\0' || import_time(im, cell, &c->valid_until_ms, &why) == ERR_OK)
+    if (cell[0] == '\0')
         return ERR_OK;
-    return import_at(im, row, im->columns.valid, im->profile->valid.column, &why, e);
+    if (import_time(im, cell, &c->valid_until_ms, &why) != ERR_OK)
+        return import_at(im, row, im->columns.valid, im->profile->valid.column, &why, e);
+    c->validity_ms = c->valid_until_ms - c->observed_ms;
+    return ERR_OK;
 }
 
 /* --observed speaks for every row; else the date column; else when the file was counted. The date
  * column says which of two rows is newer in any case. */
-static enum err read_times(struct import *im, const struct sheet_row *row,
-                           const struct charter_service *service, struct candidate *ret,
+static enum err read_times(struct import *im, const struct sheet_row *row, struct candidate *ret,
                            struct error *e) {
     struct error why = {0};
-    struct capacity *c = &ret->line.capacity;
     const char *observed = im->request.observed;
     char text[TEXT_TIME_SIZE];
     enum err code = ERR_OK;
@@ -167,10 +168,10 @@ static enum err read_times(struct import *im, const struct sheet_row *row,
     if (code == ERR_OK && !observed)
         observed = text_time(ret->date_ms, text);
     if (code == ERR_OK)
-        code = records_times(c, service, im->zone, observed, im->profile->valid.fixed, im->now_ms,
-                             &why);
+        code = records_times(im->a, &ret->line, im->zone, observed, im->profile->valid.fixed,
+                             im->now_ms, &why);
     if (code == ERR_OK)
-        return read_valid_until(im, row, c, e);
+        return read_valid_until(im, row, &ret->line.capacity, e);
     int column = strcmp(why.file, "observed") == 0 && im->request.observed ? -1 : im->columns.date;
     return import_at(im, row, column, im->profile->date_column, &why, e);
 }
@@ -243,7 +244,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row, struct 
     enum err code = import_read_line(im, row, &service, line, e);
     code = code != ERR_OK ? code : read_figures(im, row, service, &line->capacity, e);
     code = code != ERR_OK ? code : read_attributes(im, row, service, line, e);
-    code = code != ERR_OK ? code : read_times(im, row, service, ret, e);
+    code = code != ERR_OK ? code : read_times(im, row, ret, e);
     if (code != ERR_OK)
         return code;
     struct error why = {0};

@@ -251,10 +251,10 @@ enum err places_refuse_count(struct agent *a, int64_t line, const char *key, str
 
 enum err places_restate(struct agent *a, struct record *record, int64_t now_ms, const char *actor,
                         struct error *e) {
-    const struct charter_service *service = NULL;
+    const struct zone *zone = NULL;
     struct capacity *c = &record->line.capacity;
     int64_t n[STATES];
-    enum err code = records_service(a, record->line.service, &service, e);
+    enum err code = agent_zone(a, &zone, e);
     if (code == ERR_OK)
         code = count_states(a, record->id, n, e);
     if (code != ERR_OK)
@@ -264,10 +264,10 @@ enum err places_restate(struct agent *a, struct record *record, int64_t now_ms, 
         *c = (struct capacity){0};
     if (n[0] == 0) /* the last one went: nobody has counted since */
         c->total = c->occupied = c->held = c->blocked = c->free = (struct amount){.known = false};
-    if (c->observed_ms < now_ms) { /* an older file tells nothing newer than what stands */
-        c->observed_ms = now_ms;
-        c->valid_until_ms = now_ms + service->validity_ms;
-    }
+    if (c->observed_ms < now_ms) /* an older file tells nothing newer than what stands */
+        code = records_date(a, &record->line, zone, now_ms, 0, e);
+    if (code != ERR_OK)
+        return code;
     record->entered_ms = now_ms;
     copy_text(record->actor, sizeof record->actor, actor);
     return records_store(a, record, e);

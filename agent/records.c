@@ -119,10 +119,11 @@ static enum err add_site(struct agent *a, const struct site *site, struct error 
 }
 
 enum err records_site_add(struct agent *a, const struct site *site, struct error *e) {
-    enum err code = records_check_site(site, e);
+    struct site added = *site;
+    enum err code = records_check_site(&added, e);
     if (code == ERR_OK)
         code = db_begin(agent_db(a), e);
-    return code != ERR_OK ? code : settle(a, add_site(a, site, e), e);
+    return code != ERR_OK ? code : settle(a, add_site(a, &added, e), e);
 }
 
 /* ERR_TOO_LARGE texts are caught here: a field of struct site only holds what fits. */
@@ -268,14 +269,15 @@ static void read_figure(struct db_query *q, struct record *ret) {
     copy_text(c->note, sizeof c->note, db_column_text(q, 14));
     c->observed_ms = db_column_int(q, 15);
     c->valid_until_ms = db_column_int(q, 16);
+    c->validity_ms = db_column_int(q, 17);
 }
 
 static void read_line(struct db_query *q, struct record *ret) {
     read_figure(q, ret);
-    ret->entered_ms = db_column_int(q, 17);
-    copy_text(ret->actor, sizeof ret->actor, db_column_text(q, 18));
-    ret->revision = db_column_int(q, 19);
-    ret->undo = db_column_int(q, 20) != 0;
+    ret->entered_ms = db_column_int(q, 18);
+    copy_text(ret->actor, sizeof ret->actor, db_column_text(q, 19));
+    ret->revision = db_column_int(q, 20);
+    ret->undo = db_column_int(q, 21) != 0;
 }
 
 static enum err read_attributes(struct agent *a, struct record *record, struct error *e) {
@@ -399,7 +401,7 @@ enum err records_before(struct agent *a, const struct record *now, struct record
     bool found = db_step(&q);
     if (found) {
         read_figure(&q, &before);
-        split_attributes(db_column_text(&q, 17), &before.line);
+        split_attributes(db_column_text(&q, 18), &before.line);
     }
     enum err code = db_finish(&q, e);
     if (code == ERR_OK && !found)
@@ -465,6 +467,7 @@ static enum err put_capacity(struct agent *a, struct record *record, struct erro
     db_bind_text(&q, ":note", c->note);
     db_bind_int(&q, ":observed_ms", c->observed_ms);
     db_bind_int(&q, ":valid_until_ms", c->valid_until_ms);
+    db_bind_int(&q, ":validity_ms", c->validity_ms);
     db_bind_int(&q, ":entered_ms", record->entered_ms);
     db_bind_text(&q, ":actor", record->actor);
     int64_t revision = db_step(&q) ? db_column_int(&q, 0) : 0;

@@ -30,7 +30,8 @@ enum err records_site_set(struct agent *a, const char *name, const struct site_c
 /* The same on a card in memory; unchanged on failure. */
 enum err records_site_change(struct site *site, const struct site_change *change, struct error *e)
     MUST_USE;
-enum err records_check_site(const struct site *site, struct error *e) MUST_USE;
+/* Its texts; `reports` becomes its normal form. */
+enum err records_check_site(struct site *site, struct error *e) MUST_USE;
 
 /* ---- one line ---- */
 struct record {
@@ -66,11 +67,17 @@ void records_hide_numbers(struct error *e, bool always);
 /* A service of the charter; ERR_DATA listing them, ERR_NOT_JOINED. */
 enum err records_service(const struct agent *a, const char *code,
                          const struct charter_service **ret, struct error *e) MUST_USE;
-/* observed_ms and valid_until_ms from texts: observed NULL: now; valid NULL: the service's.
- * ERR_DATA; a time more than a day ahead is refused. */
-enum err records_times(struct capacity *c, const struct charter_service *service,
-                       const struct zone *zone, const char *observed, const char *valid,
-                       int64_t now_ms, struct error *e) MUST_USE;
+/* The one place where a figure gets its times. A validity that somebody named stays exactly that;
+ * validity_ms 0: the service's, and where its end falls outside the hours in which the line's site
+ * reports it runs on (shared/hours.h), within the charter's longest validity. */
+enum err records_date(struct agent *a, struct line *line, const struct zone *zone,
+                      int64_t observed_ms, int64_t validity_ms, struct error *e) MUST_USE;
+/* The same from texts: observed NULL: now; valid NULL: the service's. ERR_DATA. */
+enum err records_times(struct agent *a, struct line *line, const struct zone *zone,
+                       const char *observed, const char *valid, int64_t now_ms, struct error *e)
+    MUST_USE;
+/* ERR_DATA for a time more than a day ahead. */
+enum err records_check_observed(int64_t observed_ms, int64_t now_ms, struct error *e) MUST_USE;
 
 /* ---- a key=value of a figure ---- */
 /* total occupied free held blocked need: amounts; blocked_until next_free: TIME; status; note
@@ -108,7 +115,8 @@ struct record_set {
 enum err records_set(struct agent *a, const struct record_set *set, int64_t now_ms,
                      struct record *ret, struct error *e) MUST_USE;
 
-/* `confirm`: the figures still hold; observed becomes now, each keeps the length of its validity.
+/* `confirm`: the figures still hold; observed becomes now, and each is believed as if it had been
+ * stated now: for the validity that somebody named, else for the service's.
  * Expired figures are left unless `all` (they are unknown until somebody says otherwise).
  * ERR_NOT_FOUND when nothing matches, ERR_CONFLICT when all that match are expired or `seen` is not
  * the revision of one. */
@@ -149,6 +157,7 @@ enum err records_sites_json(struct agent *a, json_t **ret, struct error *e) MUST
 enum err records_lines_json(struct agent *a, const char *service, const char *site, int64_t now_ms,
                             json_t **ret, struct error *e) MUST_USE;
 json_t *records_line_json(const struct site *site, const struct record *record,
-                          const struct charter_service *service, int64_t now_ms);
+                          const struct charter_service *service, const struct zone *zone,
+                          int64_t now_ms);
 
 #endif

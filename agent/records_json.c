@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "records.h"
+#include "reopening.h"
 #include "store.h"
 
 json_t *records_amount_json(struct amount amount, int decimals) {
@@ -73,7 +74,8 @@ static void put_figure(json_t *row, const struct capacity *c, int decimals) {
 }
 
 json_t *records_line_json(const struct site *site, const struct record *record,
-                          const struct charter_service *service, int64_t now_ms) {
+                          const struct charter_service *service, const struct zone *zone,
+                          int64_t now_ms) {
     const struct line *line = &record->line;
     const struct capacity *c = &line->capacity;
     int64_t age_ms = now_ms > c->observed_ms ? now_ms - c->observed_ms : 0;
@@ -93,6 +95,15 @@ json_t *records_line_json(const struct site *site, const struct record *record,
     json_object_set_new(row, "actor", records_text_json(record->actor));
     json_object_set_new(row, "revision", json_integer(record->revision));
     json_object_set_new(row, "undo", json_boolean(record->undo));
+    const struct reopening reopening = {.reports = site ? site->reports : "",
+                                        .service = service,
+                                        .zone = zone,
+                                        .observed_ms = c->observed_ms,
+                                        .valid_until_ms = c->valid_until_ms};
+    if (c->validity_ms == 0 && !reopening_set(row, &reopening, now_ms)) {
+        json_decref(row);
+        return NULL;
+    }
     return row;
 }
 
@@ -123,6 +134,9 @@ enum err records_lines_json(struct agent *a, const char *service, const char *si
     json_t *rows = NULL;
     bool whole = true;
     const struct charter *charter = agent_charter(a);
+    const struct zone *zone = NULL;
+    if (charter && agent_zone(a, &zone, NULL) != ERR_OK)
+        zone = NULL; /* rows say nothing of days then */
     enum err code = site ? records_find_site(a, site, &wanted, e) : ERR_OK;
     if (code == ERR_OK)
         code = records_load(a, &r, e);
@@ -137,7 +151,8 @@ enum err records_lines_json(struct agent *a, const char *service, const char *si
             continue;
         const struct charter_service *known =
             charter ? charter_service(charter, line->service) : NULL;
-        json_t *row = records_line_json(records_site(&r, line->site), &list[i], known, now_ms);
+        json_t *row =
+            records_line_json(records_site(&r, line->site), &list[i], known, zone, now_ms);
         whole = json_array_append_new(rows, row) == 0 && whole;
     }
     free(list);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hours.h"
 #include "past.h"
 #include "place.h"
 #include "records.h"
@@ -34,24 +35,60 @@ enum err records_service(const struct agent *a, const char *code,
                      known);
 }
 
-enum err records_times(struct capacity *c, const struct charter_service *service,
-                       const struct zone *zone, const char *observed, const char *valid,
-                       int64_t now_ms, struct error *e) {
-    int64_t observed_ms = now_ms, valid_ms = service->validity_ms;
+/* ---- times ---- */
+
+/* A card of before hours had a form says nothing here: its site has none. */
+static enum err hours_of(struct agent *a, uint32_t site, struct hours *ret, struct error *e) {
+    *ret = (struct hours){.count = {0}};
+    struct db_query q = db_query(agent_db(a), SQL_SITE_REPORTS);
+    db_bind_int(&q, ":id", site);
+    enum err parsed = db_step(&q) ? hours_parse(db_column_text(&q, 0), ret, NULL) : ERR_OK;
+    (void)parsed;
+    return db_finish(&q, e);
+}
+
+enum err records_date(struct agent *a, struct line *line, const struct zone *zone,
+                      int64_t observed_ms, int64_t validity_ms, struct error *e) {
+    const struct charter_service *service = NULL;
+    struct hours hours;
+    struct hours_run run;
+    enum err code = records_service(a, line->service, &service, e);
+    code = code != ERR_OK ? code : hours_of(a, line->site, &hours, e);
+    if (code != ERR_OK)
+        return code;
+    int64_t length_ms = validity_ms > 0 ? validity_ms : service->validity_ms;
+    int64_t until_ms = observed_ms + length_ms;
+    int64_t last_ms = observed_ms + agent_charter(a)->longest_validity_ms;
+    if (validity_ms == 0 && hours_run_on(&hours, zone, until_ms, length_ms, &run))
+        until_ms = run.end_ms < last_ms ? run.end_ms : last_ms;
+    line->capacity.observed_ms = observed_ms;
+    line->capacity.valid_until_ms = until_ms;
+    line->capacity.validity_ms = validity_ms;
+    return ERR_OK;
+}
+
+enum err records_check_observed(int64_t observed_ms, int64_t now_ms, struct error *e) {
+    char found[TEXT_TIME_SIZE];
+    if (observed_ms <= now_ms + FUTURE_MAX_MS)
+        return ERR_OK;
+    return error_at(e, ERR_DATA, "observed", 0, 0,
+                    "found %s, which is still to come; expected the time of the count",
+                    text_time(observed_ms, found));
+}
+
+enum err records_times(struct agent *a, struct line *line, const struct zone *zone,
+                       const char *observed, const char *valid, int64_t now_ms, struct error *e) {
+    int64_t observed_ms = now_ms, validity_ms = 0;
     struct error why = {0};
     if (observed && zone_parse_time(zone, observed, &observed_ms, &why) != ERR_OK)
         return error_at(e, ERR_DATA, "observed", 0, 0, "%s", why.detail);
-    if (valid && text_parse_duration(valid, &valid_ms, &why) != ERR_OK)
+    if (valid && text_parse_duration(valid, &validity_ms, &why) != ERR_OK)
         return error_at(e, ERR_DATA, "valid", 0, 0, "%s", why.detail);
-    if (observed_ms > now_ms + FUTURE_MAX_MS) {
-        char found[TEXT_TIME_SIZE];
-        return error_at(e, ERR_DATA, "observed", 0, 0,
-                        "found %s, which is still to come; expected the time of the count",
-                        text_time(observed_ms, found));
-    }
-    c->observed_ms = observed_ms;
-    c->valid_until_ms = observed_ms + valid_ms;
-    return ERR_OK;
+    if (valid && validity_ms == 0)
+        return error_at(e, ERR_DATA, "valid", 0, 0, "found '%.40s', expected a duration over 0",
+                        valid);
+    enum err code = records_check_observed(observed_ms, now_ms, e);
+    return code != ERR_OK ? code : records_date(a, line, zone, observed_ms, validity_ms, e);
 }
 
 /* ---- set ---- */
@@ -98,7 +135,7 @@ static void drop_stale_block(struct capacity *c, const struct record_set *set) {
         c->blocked_until_ms = 0;
 }
 
-static enum err state_figure(struct record *record, bool found,
+static enum err state_figure(struct agent *a, struct record *record, bool found,
                              const struct charter_service *service, const struct zone *zone,
                              const struct record_set *set, int64_t now_ms, struct error *e) {
     const struct capacity old = record->line.capacity;
@@ -111,8 +148,7 @@ static enum err state_figure(struct record *record, bool found,
         return code;
     if (kept)
         drop_stale_block(&record->line.capacity, set);
-    return records_times(&record->line.capacity, service, zone, set->observed, set->valid, now_ms,
-                         e);
+    return records_times(a, &record->line, zone, set->observed, set->valid, now_ms, e);
 }
 
 /* A line that is not there yet has revision 0. */
@@ -146,7 +182,7 @@ static enum err change_line(struct agent *a, const struct charter_service *servi
     if (found && !states_figure(set))
         code = apply_pairs(&ret->line, service, zone, set, e);
     else
-        code = state_figure(ret, found, service, zone, set, now_ms, e);
+        code = state_figure(a, ret, found, service, zone, set, now_ms, e);
     if (code != ERR_OK)
         return code;
     ret->entered_ms = now_ms;
@@ -177,6 +213,7 @@ struct confirming {
     struct agent *a;
     const struct record_confirm *what;
     uint32_t site; /* 0: any */
+    const struct zone *zone;
     int64_t now_ms;
     size_t matched;
     struct record_confirmed done;
@@ -206,11 +243,12 @@ static enum err confirm_one(struct confirming *c, struct record *record, struct 
         c->done.expired++;
         return ERR_OK;
     }
-    int64_t validity_ms = figure->valid_until_ms - figure->observed_ms;
+    int64_t validity_ms = figure->validity_ms;
     if (validity_ms > charter->longest_validity_ms)
         validity_ms = charter->longest_validity_ms; /* the charter became stricter since */
-    figure->observed_ms = c->now_ms;
-    figure->valid_until_ms = c->now_ms + validity_ms;
+    enum err code = records_date(c->a, &record->line, c->zone, c->now_ms, validity_ms, e);
+    if (code != ERR_OK)
+        return code;
     record->entered_ms = c->now_ms;
     snprintf(record->actor, sizeof record->actor, "%s", c->what->actor ? c->what->actor : "");
     c->done.confirmed++;
@@ -243,7 +281,7 @@ static enum err confirm_all(struct confirming *c, struct error *e) {
 enum err records_confirm(struct agent *a, const struct record_confirm *what, int64_t now_ms,
                          struct record_confirmed *ret, struct error *e) {
     struct confirming c = {.a = a, .what = what, .now_ms = now_ms};
-    enum err code = agent_need_joined(a, e);
+    enum err code = agent_zone(a, &c.zone, e);
     if (code == ERR_OK)
         code = db_begin(agent_db(a), e);
     if (code != ERR_OK)

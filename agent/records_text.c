@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hours.h"
 #include "records.h"
 
 const char *const records_figure_keys[] = {
@@ -46,7 +47,17 @@ void records_hide_numbers(struct error *e, bool always) {
     }
 }
 
-enum err records_check_site(const struct site *site, struct error *e) {
+/* Written as anybody may, kept as everybody reads it. */
+static enum err normal_hours(char reports[static HOURS_MAX + 1], struct error *e) {
+    struct hours hours;
+    struct error why = {0};
+    enum err code = hours_parse(reports, &hours, &why);
+    if (code == ERR_OK)
+        code = hours_text(&hours, reports, HOURS_MAX + 1, &why);
+    return code == ERR_OK ? code : error_at(e, code, "reports", 0, 0, "%s", why.detail);
+}
+
+enum err records_check_site(struct site *site, struct error *e) {
     const struct {
         const char *key, *text;
         size_t max;
@@ -64,7 +75,8 @@ enum err records_check_site(const struct site *site, struct error *e) {
             return code;
     }
     enum err code = capacity_check_text("note", site->note, NOTE_MAX, e);
-    return code != ERR_OK ? code : check_phone(site->phone, e);
+    code = code != ERR_OK ? code : check_phone(site->phone, e);
+    return code != ERR_OK ? code : normal_hours(site->reports, e);
 }
 
 enum err records_check_ward(const char *ward, struct error *e) {

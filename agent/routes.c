@@ -74,11 +74,14 @@ static enum err get_lines(void *domain, const struct api_request *r, json_t **re
 enum err routes_answer_line(struct agent *a, const struct record *record, int64_t now_ms,
                             json_t **ret, struct error *e) {
     struct records records;
-    enum err code = records_load(a, &records, e);
+    const struct zone *zone = NULL;
+    enum err code = agent_zone(a, &zone, e);
+    if (code == ERR_OK)
+        code = records_load(a, &records, e);
     if (code != ERR_OK)
         return code;
     *ret = records_line_json(records_site(&records, record->line.site), record,
-                             charter_service(agent_charter(a), record->line.service), now_ms);
+                             charter_service(agent_charter(a), record->line.service), zone, now_ms);
     records_done(&records);
     return ERR_OK;
 }

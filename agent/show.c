@@ -80,12 +80,22 @@ static const char *age_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) 
     return show_age(json_integer_value(json_object_get(row, "age_s")), out);
 }
 
+/* "current, unverified", "current, confirmed Fri 16:40, reports again Mon 08:00" */
+static const char *freshness_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
+    const char *why = json_string_value(json_object_get(row, "still_counts"));
+    const char *freshness = json_string_value(json_object_get(row, "freshness"));
+    bool verified = !json_is_false(json_object_get(row, "verified"));
+    snprintf(out, SHOW_TEXT_SIZE, "%s%s%s%s", freshness ? freshness : "-",
+             verified ? "" : ", unverified", why ? ", " : "", why ? why : "");
+    return out;
+}
+
 void show_lines(const json_t *answer, FILE *out) {
     static const char *const headings[] = {"SITE",   "SERVICE",   "WARD", "AVAILABLE",
                                            "TOTAL",  "OCCUPIED",  "HELD", "BLOCKED",
                                            "STATUS", "FRESHNESS", "AGE",  "ATTRIBUTES"};
     static const char *const keys[] = {"site",     "service", "ward",    "available", "total",
-                                       "occupied", "held",    "blocked", "status",    "freshness"};
+                                       "occupied", "held",    "blocked", "status"};
     if (json_array_size(answer) == 0) {
         fputs("No figures yet: plek-agent set SERVICE key=value...\n", out);
         return;
@@ -96,8 +106,9 @@ void show_lines(const json_t *answer, FILE *out) {
     json_array_foreach(answer, i, row) {
         char room[11][SHOW_TEXT_SIZE], attributes[256];
         const char *cells[12];
-        for (size_t k = 0; k < 10; k++)
+        for (size_t k = 0; k < 9; k++)
             cells[k] = show_cell(row, keys[k], room[k]);
+        cells[9] = freshness_text(row, room[9]);
         cells[10] = age_text(row, room[10]);
         cells[11] = attributes_text(row, attributes, sizeof attributes);
         if (t)
@@ -274,10 +285,7 @@ void show_find(const json_t *answer, FILE *out) {
     size_t i;
     json_t *row;
     json_array_foreach(answer, i, row) {
-        char room[10][SHOW_TEXT_SIZE], attributes[256], freshness[SHOW_TEXT_SIZE];
-        bool verified = !json_is_false(json_object_get(row, "verified"));
-        snprintf(freshness, sizeof freshness, "%.60s%s", show_cell(row, "freshness", room[8]),
-                 verified ? "" : ", unverified");
+        char room[10][SHOW_TEXT_SIZE], attributes[256];
         const char *cells[] = {show_available(row, room[0]),
                                show_cell(row, "service", room[1]),
                                show_cell(row, "member", room[2]),
@@ -286,7 +294,7 @@ void show_find(const json_t *answer, FILE *out) {
                                show_cell(row, "status", room[5]),
                                show_cell(row, "region", room[6]),
                                age_text(row, room[7]),
-                               freshness,
+                               freshness_text(row, room[8]),
                                show_cell(row, "phone", room[9]),
                                attributes_text(row, attributes, sizeof attributes)};
         if (t)

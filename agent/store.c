@@ -30,8 +30,8 @@ static const char schema_1[] =
     " total INTEGER, occupied INTEGER, free INTEGER, held INTEGER, blocked INTEGER, need INTEGER,"
     " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
-    " valid_until_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
-    " revision INTEGER NOT NULL) STRICT;"
+    " valid_until_ms INTEGER NOT NULL, validity_ms INTEGER NOT NULL, entered_ms INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;"
     /* what a line said before its last change: for taking that back; attributes: "name=value,..."
      */
     "CREATE TABLE capacity_before("
@@ -39,7 +39,8 @@ static const char schema_1[] =
     " total INTEGER, occupied INTEGER, free INTEGER, held INTEGER, blocked INTEGER, need INTEGER,"
     " blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, observed_ms INTEGER NOT NULL,"
-    " valid_until_ms INTEGER NOT NULL, attributes TEXT NOT NULL) STRICT;"
+    " valid_until_ms INTEGER NOT NULL, validity_ms INTEGER NOT NULL, attributes TEXT NOT NULL) "
+    "STRICT;"
     /* never leaves the agent; the counts of a line with places follow from them */
     "CREATE TABLE place("
     " id INTEGER PRIMARY KEY, line INTEGER NOT NULL REFERENCES line ON DELETE CASCADE,"

@@ -36,6 +36,7 @@ struct capacity {
     int64_t next_free_ms;
     char note[NOTE_MAX + 1];
     int64_t observed_ms, valid_until_ms;
+    int64_t validity_ms; /* as somebody named it; 0: the service's. Stays with who entered it */
 };
 
 /* Signs, bounds, contradictions (what was entered cannot all be true, unknown terms being >= 0),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "network.h"
+#include "zone.h"
 
 static struct lab lab;
 static struct network net;
@@ -167,6 +168,58 @@ Test(first_update, coarser_policy_replaces_the_finer_picture) {
     EVENTUALLY(found("B") && json_is_array(json_object_get(found("B"), "band")));
     cr_assert(json_is_null(json_object_get(found("B"), "available")));
     EVENTUALLY(network_drained(&net, "A"));
+    lab_pass(&lab);
+}
+
+/* 8:00 local time, three days from now: the site's next opening, whatever the day is today. */
+static int64_t opening_in_three_days(const char **ret_day) {
+    static const char *const names[] = {"do", "vr", "za", "zo", "ma", "di", "wo"}; /* from 1970 */
+    const struct zone *zone = NULL;
+    int64_t now_ms = 0, year = 0;
+    int month = 0, day = 0;
+    cr_assert_eq(zone_find("Europe/Amsterdam", &zone, NULL), ERR_OK);
+    cr_assert_eq(text_parse_time(lab_time(&lab, 0), &now_ms, NULL), ERR_OK);
+    int64_t days = zone_local_ms(zone, now_ms) / 86400000 + 3;
+    text_civil_from_days(days, &year, &month, &day);
+    *ret_day = names[days % 7];
+    return zone_instant(zone, (int)year, month, day, 8, 0);
+}
+
+Test(first_update, figure_of_a_closed_site_holds_until_it_reports_again) {
+    const char *day = NULL;
+    char opens[TEXT_TIME_SIZE], until[TEXT_TIME_SIZE];
+    int64_t opens_ms = opening_in_three_days(&day);
+    text_time(opens_ms, opens);
+    text_time(opens_ms + 2 * 3600 * 1000, until);
+    set_up_sharing();
+    network_policy(&net, "A", EXACT_TO_B_AND_HUB);
+    const struct result *bad = LAB_FAILS(&lab, 65, "plek-agent", "site", "set", "A", "--reports",
+                                         "elke dag", "--dir", network_dir(&net, "A"));
+    cr_assert(strstr(bad->err, "found 'elke dag' at character 1, expected a day"), "%s", bad->err);
+    AGENT_DO(&net, "A", "site", "set", "A", "--reports", lab_text(&lab, "%s 8:00 - 17:00", day));
+    AGENT_DO(&net, "A", "set", "bed", "free=5", "--observed", lab_time(&lab, -30 * 3600));
+    EVENTUALLY(available("B") == 5);
+    json_t *row = found("B");
+    cr_assert_str_eq(text_of(row, "freshness"), "current");
+    cr_assert_str_eq(text_of(row, "valid_until"), until);
+    cr_assert_str_eq(text_of(row, "reports_again"), opens);
+    cr_assert(strstr(text_of(row, "reports"), " 08:00-17:00"), "%s", text_of(row, "reports"));
+    expect_preview_is_found();
+    const char *const table[] = {"plek-agent", "find", "--dir", network_dir(&net, "B"), NULL};
+    const char *shown = lab_expect(&lab, 0, NULL, __FILE__, __LINE__, table)->out;
+    cr_assert(strstr(shown, "current, confirmed ") && strstr(shown, ", reports again "), "%s",
+              shown);
+    row = json_array_get(AGENT(&net, "A", "lines"), 0);
+    cr_assert_str_eq(text_of(row, "reports_again"), opens);
+
+    network_policy(&net, "A", BAND_TO_B);
+    EVENTUALLY(strcmp(text_of(found("B"), "precision"), "band") == 0);
+    cr_assert_str_eq(text_of(found("B"), "valid_until"), until);
+    cr_assert_str_eq(text_of(found("B"), "reports_again"), opens);
+
+    AGENT_DO(&net, "A", "set", "bed", "free=6", "--valid", "24h", "--observed",
+             lab_time(&lab, -30 * 3600));
+    EVENTUALLY(strcmp(text_of(found("B"), "freshness"), "expired") == 0);
     lab_pass(&lab);
 }
 

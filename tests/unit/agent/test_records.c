@@ -199,8 +199,8 @@ Test(records, decimals) {
     struct record r = set_ok(KIT_NOW, "care", "free=12.5 occupied=3");
     is(r.line.capacity.free, 125);
     is(r.line.capacity.occupied, 30);
-    json_t *row =
-        records_line_json(NULL, &r, charter_service(agent_charter(kit.agent), "care"), KIT_NOW);
+    json_t *row = records_line_json(NULL, &r, charter_service(agent_charter(kit.agent), "care"),
+                                    NULL, KIT_NOW);
     cr_assert_str_eq(json_string_value(json_object_get(row, "free")), "12.5");
     cr_assert_str_eq(json_string_value(json_object_get(row, "total")), "15.5");
     cr_assert(json_is_null(json_object_get(row, "held")));
