@@ -22,6 +22,11 @@
 #define READ_SIZE (16 * 1024)
 #define AGENT_FD_LIMIT 256
 #define STOP_GRACE_MS 2000
+#define WEB_OPEN_MAX 128 /* requests and followers at a time */
+#define WEB_FOLLOWERS_MAX 64
+
+/* Made by CMake from agent/web and shared/web. */
+extern const struct pages_assets agent_pages;
 
 struct daemon {
     char dir[512];
@@ -33,7 +38,10 @@ struct daemon {
     uv_signal_t terminate, interrupt;
     uv_timer_t limit;
     struct lws_context *context;
-    struct web *web;
+    struct web *web;  /* DIR/api.sock */
+    struct web *site; /* browsers */
+    struct web_browsers browsers;
+    char web_address[WEB_ADDRESS_MAX + 8];
     struct link *link;
     struct watch *watch;
     bool loop_ready, serving, joining, joined, stopping;
@@ -59,6 +67,13 @@ static void on_signal(uv_signal_t *handle, int number) {
     uv_timer_start(&d->limit, end_loop, STOP_GRACE_MS, 0);
 }
 
+static void tell_event(struct daemon *d, const char *name) {
+    if (d->web)
+        web_event(d->web, name);
+    if (d->site)
+        web_event(d->site, name);
+}
+
 static void tell_events(struct daemon *d) {
     static const struct {
         unsigned bit;
@@ -67,9 +82,9 @@ static void tell_events(struct daemon *d) {
                  {AGENT_EVENT_LINES, "lines"},
                  {AGENT_EVENT_STATUS, "status"}};
     unsigned events = agent_take_events(d->agent);
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && d->web; i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (events & names[i].bit)
-            web_event(d->web, names[i].name);
+            tell_event(d, names[i].name);
 }
 
 static void serve(void *ctx, struct web_call *take_call) {
@@ -79,8 +94,7 @@ static void serve(void *ctx, struct web_call *take_call) {
     const struct api_route *routes = agent_routes(&count);
     take_call->request.now_ms = clock_wall_ms();
     enum err code = api_dispatch(routes, count, d->agent, &take_call->request, &response);
-    web_answer(d->web, take_call->id, code, response);
-    web_call_free(take_call);
+    web_answer(take_call, code, response);
     if (agent_dirty(d->agent))
         link_outbox(d->link);
     tell_events(d);
@@ -157,6 +171,35 @@ static enum err open_api(struct daemon *d, struct error *e) {
     return web_listen_socket(d->web, d->context, path, e);
 }
 
+/* The default address may be another agent's; one that somebody chose has to work. */
+static enum err open_site(struct daemon *d, struct error *e) {
+    const struct agent_settings *s = &d->settings;
+    const char *address = s->web_listen[0] ? s->web_listen : AGENT_WEB_LISTEN;
+    const struct web_listen listen = {address, s->web_cert, s->web_key};
+    struct web_config config = {.serve = serve,
+                                .ctx = d,
+                                .max_body = API_BODY_MAX,
+                                .browsers = &d->browsers,
+                                .max_open = WEB_OPEN_MAX,
+                                .max_followers = WEB_FOLLOWERS_MAX};
+    char bound[WEB_ADDRESS_MAX];
+    snprintf(d->web_address, sizeof d->web_address, "off");
+    if (strcmp(address, "off") == 0)
+        return ERR_OK;
+    d->browsers.pages.assets = &agent_pages;
+    d->browsers.hosts = s->web_hosts;
+    d->site = web_new(&config);
+    if (!d->site)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the screens");
+    enum err err = web_listen_browsers(d->site, d->context, &listen, bound, e);
+    if (!err)
+        snprintf(d->web_address, sizeof d->web_address, "%s%s",
+                 s->web_cert[0] ? "https://" : "http://", bound);
+    else if (!s->web_listen[0])
+        log_event(LOG_WARN, "web-off", "address=%s", address);
+    return s->web_listen[0] ? err : ERR_OK;
+}
+
 static enum err open_loop(struct daemon *d, struct error *e) {
     if (uv_loop_init(&d->loop) != 0)
         return error_set(e, ERR_NO_MEMORY, "libuv could not start");
@@ -193,12 +236,23 @@ static enum err open_watch(struct daemon *d, struct error *e) {
     return watch_open(&config, &d->watch, e);
 }
 
-static enum err read_settings(struct daemon *d, const char *ca, struct error *e) {
-    enum err err = settings_read(d->dir, &d->settings, e);
-    if (!err && ca && strlen(ca) >= sizeof d->settings.ca)
-        err = error_set(e, ERR_USAGE, "the file name of --ca is too long: %.80s...", ca);
-    if (!err && ca)
-        snprintf(d->settings.ca, sizeof d->settings.ca, "%s", ca);
+/* An option that stands for a setting. */
+static enum err override(char *setting, size_t size, const char *name, const char *option,
+                         struct error *e) {
+    if (option && strlen(option) >= size)
+        return error_set(e, ERR_USAGE, "the value of --%s is too long: %.80s...", name, option);
+    if (option)
+        snprintf(setting, size, "%s", option);
+    return ERR_OK;
+}
+
+static enum err read_settings(struct daemon *d, const struct daemon_options *o, struct error *e) {
+    struct agent_settings *s = &d->settings;
+    enum err err = settings_read(d->dir, s, e);
+    if (!err)
+        err = override(s->ca, sizeof s->ca, "ca", o->ca, e);
+    if (!err)
+        err = override(s->web_listen, sizeof s->web_listen, "web", o->web_listen, e);
     if (!err && d->settings.ca[0] && access(d->settings.ca, R_OK) != 0)
         err = error_at(e, ERR_NO_INPUT, d->settings.ca, 0, 0,
                        "%s: expected the hub's certificate authority (PEM)", strerror(errno));
@@ -208,19 +262,22 @@ static enum err read_settings(struct daemon *d, const char *ca, struct error *e)
     return err;
 }
 
-enum err daemon_open(const char *dir, bool serving, const char *ca, struct daemon **ret,
-                     struct error *e) {
+enum err daemon_open(const struct daemon_options *options, struct daemon **ret, struct error *e) {
+    const char *dir = options->dir;
+    bool serving = options->serve;
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
         return error_set(e, ERR_NO_MEMORY, "not enough memory to start");
     d->lock = -1;
     d->serving = serving;
     d->entropy = random_entropy();
+    d->browsers.pages.root = options->web_root;
+    d->browsers.pages.shared = options->web_shared;
     enum err err = ERR_OK;
     if (snprintf(d->dir, sizeof d->dir, "%s", dir) >= (int)sizeof d->dir)
         err = error_set(e, ERR_USAGE, "--dir is too long: %.80s...", dir);
     if (!err)
-        err = read_settings(d, ca, e);
+        err = read_settings(d, options, e);
     if (!err)
         err = serving ? client_lock_daemon(dir, &d->lock, e) : lock_acquire(dir, &d->lock, e);
     if (serving)
@@ -237,6 +294,8 @@ enum err daemon_open(const char *dir, bool serving, const char *ca, struct daemo
     if (!err && serving)
         err = open_api(d, e);
     if (!err && serving)
+        err = open_site(d, e);
+    if (!err && serving)
         err = open_watch(d, e);
     if (err) {
         daemon_close(d);
@@ -244,6 +303,10 @@ enum err daemon_open(const char *dir, bool serving, const char *ca, struct daemo
     }
     *ret = d;
     return ERR_OK;
+}
+
+const char *daemon_web_address(const struct daemon *d) {
+    return d->web_address;
 }
 
 struct agent *daemon_agent(struct daemon *d) {
@@ -303,6 +366,7 @@ void daemon_close(struct daemon *d) {
     watch_free(d->watch);
     link_free(d->link);
     web_free(d->web);
+    web_free(d->site);
     agent_close(d->agent);
     if (d->lock >= 0)
         lock_release(d->lock);

@@ -6,11 +6,18 @@
 #include "agent.h"
 
 struct daemon;
-/* Takes DIR/lock, opens the agent; `serve`: also listens on DIR/api.sock and requires that the
- * agent has joined (ERR_NOT_JOINED). `ca`: instead of the settings' (NULL: those). ERR_LOCKED,
- * ERR_NO_INPUT, ERR_CONFIG, ... */
-enum err daemon_open(const char *dir, bool serve, const char *ca, struct daemon **ret,
-                     struct error *e) MUST_USE;
+struct daemon_options {
+    const char *dir;
+    bool serve;     /* listens on DIR/api.sock and for browsers; the agent must have joined */
+    const char *ca; /* these instead of the settings'; NULL: the settings' */
+    const char *web_listen;
+    const char *web_root, *web_shared; /* files of the screens while somebody works on them */
+};
+/* Takes DIR/lock, opens the agent. ERR_NOT_JOINED, ERR_LOCKED, ERR_NO_INPUT, ERR_CONFIG, ... */
+enum err daemon_open(const struct daemon_options *options, struct daemon **ret, struct error *e)
+    MUST_USE;
+/* "http://127.0.0.1:7536", or "off". */
+const char *daemon_web_address(const struct daemon *d);
 void daemon_close(struct daemon *d); /* accepts NULL */
 struct agent *daemon_agent(struct daemon *d);
 /* Until SIGTERM or SIGINT, or for timeout_ms (0: no limit). */

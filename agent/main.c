@@ -24,10 +24,16 @@ static const char *dir_of(const struct args *a) {
 
 static enum err run(const struct args *a, struct error *e) {
     struct daemon *d = NULL;
-    enum err err = daemon_open(dir_of(a), true, args_option(a, "ca"), &d, e);
+    const struct daemon_options options = {.dir = dir_of(a),
+                                           .serve = true,
+                                           .ca = args_option(a, "ca"),
+                                           .web_listen = args_option(a, "web"),
+                                           .web_root = args_option(a, "web-root"),
+                                           .web_shared = args_option(a, "web-shared")};
+    enum err err = daemon_open(&options, &d, e);
     if (err)
         return err;
-    printf("ready dir=%s\n", dir_of(a));
+    printf("ready dir=%s web=%s\n", dir_of(a), daemon_web_address(d));
     fflush(stdout);
     daemon_run(d, 0);
     log_event(LOG_INFO, "stopped", "dir=%s", dir_of(a));
@@ -66,8 +72,9 @@ static enum err join(const struct args *a, struct error *e) {
     struct invite invite = {0};
     struct daemon *d = NULL;
     enum err err = read_invite(args_at(a, 0), &invite, e);
+    const struct daemon_options options = {.dir = dir_of(a), .ca = args_option(a, "ca")};
     if (!err)
-        err = daemon_open(dir_of(a), false, args_option(a, "ca"), &d, e);
+        err = daemon_open(&options, &d, e);
     if (!err)
         err = join_with(d, &invite, args_option(a, "passphrase-file"), e);
     if (!err) {
@@ -85,6 +92,9 @@ static enum err join(const struct args *a, struct error *e) {
 static const struct args_option run_options[] = {
     {"dir", "DIR", false, "the agent's directory (default: this one)"},
     {"ca", "FILE", false, CA_HELP},
+    {"web", "ADDR:PORT", false, "where the screens are, instead of web.listen; off: nowhere"},
+    {"web-root", "DIR", false, "files of the screens before the built-in ones, never cached"},
+    {"web-shared", "DIR", false, "the same for those below /shared/"},
     {0}};
 static const struct args_option join_options[] = {
     {"dir", "DIR", false, "the agent's directory (default: this one)"},

@@ -197,20 +197,20 @@ static enum err get_charter(void *domain, const struct api_request *r, json_t **
 /* ---- the table ---- */
 
 static const struct api_route own_routes[] = {
-    {API_GET, "/v1/sites", get_sites, "the sites and their cards"},
-    {API_POST, "/v1/sites", post_site,
+    {API_GET, API_VIEWER, "/v1/sites", get_sites, "the sites and their cards"},
+    {API_POST, API_EDITOR, "/v1/sites", post_site,
      "adds a site: {name, region?, phone?, hours?, reports?, note?}"},
-    {API_PUT, "/v1/sites", put_site, "the same for any name: ?site=NAME"},
-    {API_PUT, "/v1/sites/{name}", put_site, "changes what is named of a site"},
-    {API_GET, "/v1/lines", get_lines, "own lines with their figures; ?service, ?site"},
-    {API_POST, "/v1/lines", post_line,
+    {API_PUT, API_EDITOR, "/v1/sites", put_site, "the same for any name: ?site=NAME"},
+    {API_PUT, API_EDITOR, "/v1/sites/{name}", put_site, "changes what is named of a site"},
+    {API_GET, API_VIEWER, "/v1/lines", get_lines, "own lines with their figures; ?service, ?site"},
+    {API_POST, API_EDITOR, "/v1/lines", post_line,
      "states a figure: {service, site?, ward?, observed?, valid?, keep?, revision?, set: {key: "
      "value}}"},
-    {API_POST, "/v1/undo", post_undo,
+    {API_POST, API_EDITOR, "/v1/undo", post_undo,
      "the line says again what it said before: {service, site?, ward?, revision?}"},
-    {API_POST, "/v1/confirm", post_confirm,
+    {API_POST, API_EDITOR, "/v1/confirm", post_confirm,
      "figures still hold: {service?, site?, ward?, all?, revision?}"},
-    {API_GET, "/v1/charter", get_charter, "the charter in force"},
+    {API_GET, API_VIEWER, "/v1/charter", get_charter, "the charter in force"},
 };
 #define OWN_COUNT (sizeof own_routes / sizeof own_routes[0])
 

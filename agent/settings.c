@@ -15,6 +15,13 @@ static const struct config_key keys[] = {
      "Address of the hub, [ws://|wss://]HOST:PORT, when it is not the invitation's any more"},
     {"ca", CONFIG_TEXT, TEXT_KEY(ca), 0, 0, "",
      "PEM file with the certificate authority of a wss hub; empty: the system's"},
+    {"web.listen", CONFIG_TEXT, TEXT_KEY(web_listen), 0, 0, "",
+     "ADDR:PORT of the screens; off: none; empty: " AGENT_WEB_LISTEN " if it is free"},
+    {"web.cert", CONFIG_TEXT, TEXT_KEY(web_cert), 0, 0, "",
+     "PEM file with the certificate chain of the screens; empty: no TLS"},
+    {"web.key", CONFIG_TEXT, TEXT_KEY(web_key), 0, 0, "", "PEM file with the key of web.cert"},
+    {"web.hosts", CONFIG_TEXT, TEXT_KEY(web_hosts), 0, 0, "",
+     "Names that browsers may reach the screens by besides localhost, separated by spaces"},
     {"log.level", CONFIG_TEXT, TEXT_KEY(log), 0, 0, "info",
      "Least level logged: error, warn, info or debug"},
 };
@@ -34,6 +41,9 @@ static enum err check(struct agent_settings *s, const char *path, struct error *
             return error_at(e, ERR_CONFIG, path, 0, 0, "hub: %.200s", why.detail);
         memcpy(s->hub, address, sizeof address);
     }
+    if ((s->web_cert[0] == '\0') != (s->web_key[0] == '\0'))
+        return error_at(e, ERR_CONFIG, path, 0, 0,
+                        "found only one of web.cert and web.key, expected both or neither");
     if (log_level_parse(s->log, &s->log_level, &why) != ERR_OK)
         return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", why.detail);
     return ERR_OK;

@@ -9,12 +9,17 @@
 #include "log.h"
 
 #define AGENT_CONF "agent.conf"
+#define AGENT_LISTEN_MAX 144
+#define AGENT_WEB_LISTEN "127.0.0.1:7536" /* when nothing is said, and it is free */
 
 struct agent_settings {
     char hub[INVITE_ADDRESS_MAX]; /* "ws://HOST:PORT"; "": the address of the invitation */
     char ca[4096];                /* PEM file for wss; "": the system's */
     char log[16];
-    enum log_level log_level; /* what `log.level` says */
+    char web_listen[AGENT_LISTEN_MAX];  /* "ADDR:PORT", "off"; "": AGENT_WEB_LISTEN */
+    char web_cert[4096], web_key[4096]; /* PEM files; "": no TLS */
+    char web_hosts[1024];               /* names besides loopback ones */
+    enum log_level log_level;           /* what `log.level` says */
 };
 
 const struct config_key *settings_keys(size_t *ret_count);

@@ -246,20 +246,22 @@ static enum err get_export(void *domain, const struct api_request *r, json_t **r
 /* ---- the table ---- */
 
 static const struct api_route routes[] = {
-    {API_POST, "/v1/import", post_import,
+    {API_POST, API_EDITOR, "/v1/import", post_import,
      "{text, file?, profile, profile_file?, where?, site?, observed?, places?, dry_run?, "
      "history?}"},
-    {API_POST, "/v1/imports", begin_import,
+    {API_POST, API_EDITOR, "/v1/imports", begin_import,
      "begins an import in pieces: the same without text; answers {id, piece_max}"},
-    {API_PUT, "/v1/imports/{id}", put_piece, "the next piece: {offset, data: base64}"},
-    {API_POST, "/v1/imports/{id}/commit", commit_import, "the table has ended: stores, reports"},
-    {API_DELETE, "/v1/imports/{id}", drop_import, "gives an import up"},
-    {API_GET, "/v1/places", get_places, "places; ?service, ?site, ?ward"},
-    {API_POST, "/v1/places", post_place,
+    {API_PUT, API_EDITOR, "/v1/imports/{id}", put_piece, "the next piece: {offset, data: base64}"},
+    {API_POST, API_EDITOR, "/v1/imports/{id}/commit", commit_import,
+     "the table has ended: stores, reports"},
+    {API_DELETE, API_EDITOR, "/v1/imports/{id}", drop_import, "gives an import up"},
+    {API_GET, API_VIEWER, "/v1/places", get_places, "places; ?service, ?site, ?ward"},
+    {API_POST, API_EDITOR, "/v1/places", post_place,
      "adds a place: {service, site?, ward?, code, set?: {state, reason, until, note}}"},
-    {API_PUT, "/v1/places", put_place, "changes a place: the same"},
-    {API_DELETE, "/v1/places", delete_place, "takes a place away: {service, site?, ward?, code}"},
-    {API_GET, "/v1/export", get_export,
+    {API_PUT, API_EDITOR, "/v1/places", put_place, "changes a place: the same"},
+    {API_DELETE, API_EDITOR, "/v1/places", delete_place,
+     "takes a place away: {service, site?, ward?, code}"},
+    {API_GET, API_VIEWER, "/v1/export", get_export,
      "a CSV table as {text, next}: ?what=lines|picture|history, ?format=excel-nl|rfc4180, "
      "?service, ?site, ?region; of history ?partner, ?partners=1, ?from, ?to, ?after=next"},
 };

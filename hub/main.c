@@ -20,7 +20,7 @@
 
 /* Everything that runs, in the order it is started. */
 struct daemon {
-    const char *dir;
+    const char *dir, *web_root, *web_shared;
     struct hub_settings settings;
     struct entropy entropy;
     int lock;
@@ -62,7 +62,9 @@ static enum err open_network(struct daemon *d, struct error *e) {
                                 .entropy = &d->entropy,
                                 .store = d->store,
                                 .done = d->done,
-                                .listen = d->settings.listen};
+                                .listen = d->settings.listen,
+                                .web_root = d->web_root,
+                                .web_shared = d->web_shared};
     return net_open(&config, &d->net, e);
 }
 
@@ -113,7 +115,11 @@ static void stop(struct daemon *d) {
 }
 
 static enum err run(const struct args *a, struct error *e) {
-    struct daemon d = {.dir = args_option(a, "dir"), .lock = -1, .entropy = random_entropy()};
+    struct daemon d = {.dir = args_option(a, "dir"),
+                       .web_root = args_option(a, "web-root"),
+                       .web_shared = args_option(a, "web-shared"),
+                       .lock = -1,
+                       .entropy = random_entropy()};
     if (!d.dir)
         d.dir = ".";
     enum err err = read_settings(&d, a, e);
@@ -132,6 +138,8 @@ static enum err run(const struct args *a, struct error *e) {
 static const struct args_option run_options[] = {
     {"dir", "DIR", false, "the hub's directory (default: this one)"},
     {"listen", "ADDR:PORT", false, "instead of the one in hub.conf; port 0: any free one"},
+    {"web-root", "DIR", false, "files of the screens before the built-in ones, never cached"},
+    {"web-shared", "DIR", false, "the same for those below /shared/"},
     {0}};
 
 static const struct args_command run_command = {

@@ -23,7 +23,12 @@
 #define FD_CAP 1000000
 #define HTTP_TIMEOUT_S 15
 #define LEAVE_GRACE_MS 2000
+#define WEB_OPEN_MAX 128 /* requests and followers at a time */
+#define WEB_FOLLOWERS_MAX 64
 #define IMPORT_BODY_MAX (4u * 1024 * 1024)
+
+/* Made by CMake from hub/web and shared/web. */
+extern const struct pages_assets hub_pages;
 
 struct net {
     struct net_config config;
@@ -34,7 +39,9 @@ struct net {
     uv_timer_t grace;
     struct lws_context *context;
     struct web *web;    /* DIR/api.sock */
-    struct web *public; /* the address that anybody reaches: health only, never the API */
+    struct web *public; /* the address that anybody reaches: health and screens */
+    struct web_browsers browsers;
+    char hosts[INVITE_ADDRESS_MAX + sizeof((struct hub_settings){0}.web_hosts)];
     struct lws_protocols protocols[3];
     struct verify *verify;
     struct registry *registry; /* established: agent key -> connection */
@@ -138,14 +145,17 @@ static void spread_news(struct net *net, const struct hub_news *news) {
 
 static void finish(struct net *net, struct job *job) {
     struct connection *c;
+    bool changed;
     switch (job->kind) {
     case JOB_NEWS:
         spread_news(net, &job->news);
         return;
     case JOB_API:
-        web_answer(net->web, job->call->id, job->code, job->response);
+        changed = job->call->request.method != API_GET;
+        web_answer(job->call, job->code, job->response);
         job->response = NULL;
-        if (job->call->request.method != API_GET)
+        job->call = NULL;
+        if (changed)
             web_event(net->web, "status");
         return;
     case JOB_GREET:
@@ -199,17 +209,16 @@ void net_wake(void *ctx) {
 static void serve(void *ctx, struct web_call *take_call) {
     struct net *net = ctx;
     struct job *job = job_new(JOB_API);
-    uint64_t id = take_call->id;
     if (job)
         job->call = take_call;
-    else
-        web_call_free(take_call);
     if (job && job_queue_offer(net->config.store, job))
         return;
+    if (job)
+        job->call = NULL;
     job_free(job);
     struct error e;
     error_set(&e, ERR_BUSY, "the hub's queues are full; try again in a moment");
-    web_answer(net->web, id, e.code, api_error_to_json(&e));
+    web_answer(take_call, e.code, api_error_to_json(&e));
 }
 
 static int serve_health(void *ctx, const char *path, struct buf *text) {
@@ -307,24 +316,6 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* ---- open, run, close ---- */
 
-static enum err split_listen(const char *listen, char *host, size_t size, int *ret_port,
-                             struct error *e) {
-    const char *colon = strrchr(listen, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    size_t len = colon ? (size_t)(colon - listen) : 0;
-    if (!colon || !end || *end || end == colon + 1 || port < 0 || port > 65535 || len >= size)
-        return error_set(e, ERR_USAGE, "found '%s', expected ADDR:PORT to listen on", listen);
-    if (len > 2 && listen[0] == '[' && listen[len - 1] == ']') {
-        listen++;
-        len -= 2;
-    }
-    memcpy(host, listen, len);
-    host[len] = '\0';
-    *ret_port = (int)port;
-    return ERR_OK;
-}
-
 /* libwebsockets spins in accept() when descriptors run out, so it must stop before they do. */
 static unsigned raise_descriptors(void) {
     struct rlimit limit;
@@ -367,7 +358,7 @@ static enum err create_context(struct net *net, struct error *e) {
 static enum err listen_public(struct net *net, struct error *e) {
     char host[128];
     int port = 0;
-    enum err err = split_listen(net->config.listen, host, sizeof host, &port, e);
+    enum err err = web_split_address(net->config.listen, host, sizeof host, &port, e);
     if (err)
         return err;
     net->protocols[0] = web_protocol(net->public);
@@ -436,6 +427,17 @@ static enum err open_loop(struct net *net, struct error *e) {
     return ERR_OK;
 }
 
+/* What browsers get: the pages, by the name that agents know too. */
+static const struct web_browsers *browse(struct net *net) {
+    const struct hub_settings *s = net->config.settings;
+    const char *name = strstr(s->address, "://");
+    name = name ? name + 3 : s->address;
+    snprintf(net->hosts, sizeof net->hosts, "%.*s %s", (int)strcspn(name, ":"), name, s->web_hosts);
+    net->browsers = (struct web_browsers){
+        .pages = {&hub_pages, net->config.web_root, net->config.web_shared}, .hosts = net->hosts};
+    return &net->browsers;
+}
+
 enum err net_open(const struct net_config *config, struct net **ret, struct error *e) {
     struct net *net = calloc(1, sizeof *net);
     if (!net)
@@ -444,7 +446,12 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     net->registry = registry_new();
     net->addresses = addresses_new();
     struct web_config web = {.serve = serve, .ctx = net, .max_body = IMPORT_BODY_MAX};
-    struct web_config public = {.plain = serve_health, .ctx = net, .max_body = 0};
+    struct web_config public = {.plain = serve_health,
+                                .ctx = net,
+                                .max_body = 0,
+                                .browsers = browse(net),
+                                .max_open = WEB_OPEN_MAX,
+                                .max_followers = WEB_FOLLOWERS_MAX};
     net->web = web_new(&web);
     net->public = web_new(&public);
     net->host = (struct connection_host){.keys = config->keys,

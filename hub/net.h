@@ -15,9 +15,10 @@ struct net_config {
     const char *dir;
     const struct sign_pair *keys; /* borrowed */
     const struct entropy *entropy;
-    struct job_queue *store; /* LOAD, API, NOTE */
-    struct job_queue *done;  /* answers */
-    const char *listen;      /* ADDR:PORT, port 0: any */
+    struct job_queue *store;           /* LOAD, API, NOTE */
+    struct job_queue *done;            /* answers */
+    const char *listen;                /* ADDR:PORT, port 0: any */
+    const char *web_root, *web_shared; /* files of the screens while somebody works on them */
 };
 /* Listens on the address and on DIR/api.sock. ERR_IO, ERR_CONFIG, ERR_NO_MEMORY. */
 enum err net_open(const struct net_config *config, struct net **ret, struct error *e) MUST_USE;

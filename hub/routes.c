@@ -385,16 +385,20 @@ static enum err get_aggregate(void *domain, const struct api_request *request, j
 /* ---- the table ---- */
 
 static const struct api_route routes[] = {
-    {API_GET, "/v1/status", get_status, "the hub's state in short"},
-    {API_GET, "/v1/members", get_members, "all members in order of admission"},
-    {API_POST, "/v1/members/{name}/suspend", post_suspend, "stop a member for now {reason?}"},
-    {API_POST, "/v1/members/{name}/resume", post_resume, "let a suspended member in {reason?}"},
-    {API_POST, "/v1/members/{name}/remove", post_remove, "end a membership for good {reason?}"},
-    {API_POST, "/v1/invitations", post_invitation,
+    {API_GET, API_VIEWER, "/v1/status", get_status, "the hub's state in short"},
+    {API_GET, API_VIEWER, "/v1/members", get_members, "all members in order of admission"},
+    {API_POST, API_ADMIN, "/v1/members/{name}/suspend", post_suspend,
+     "stop a member for now {reason?}"},
+    {API_POST, API_ADMIN, "/v1/members/{name}/resume", post_resume,
+     "let a suspended member in {reason?}"},
+    {API_POST, API_ADMIN, "/v1/members/{name}/remove", post_remove,
+     "end a membership for good {reason?}"},
+    {API_POST, API_ADMIN, "/v1/invitations", post_invitation,
      "a one-time invitation {name, role?, expires_ms?, address?}"},
-    {API_GET, "/v1/charter", get_charter, "the charter in force"},
-    {API_POST, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
-    {API_GET, "/v1/aggregate", get_aggregate, "current sums and coverage ?service= &region="},
+    {API_GET, API_VIEWER, "/v1/charter", get_charter, "the charter in force"},
+    {API_POST, API_ADMIN, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
+    {API_GET, API_VIEWER, "/v1/aggregate", get_aggregate,
+     "current sums and coverage ?service= &region="},
 };
 
 const struct api_route *hub_routes(size_t *ret_count) {

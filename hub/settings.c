@@ -27,6 +27,8 @@ const struct config_key hub_settings_keys[] = {
              "[ws://|wss://]HOST:PORT that invitations name; without it the listen address"),
     TEXT_KEY("tls.cert", tls_cert, "", "certificate chain (PEM); with it the hub speaks wss"),
     TEXT_KEY("tls.key", tls_key, "", "private key of tls.cert (PEM)"),
+    TEXT_KEY("web.hosts", web_hosts, "",
+             "names that browsers may reach this hub by besides localhost, separated by spaces"),
     TEXT_KEY("log.level", log_level, "info", "error, warn, info or debug"),
     INT_KEY("limit.connections", connections, 1, 100000, "15000", "connections in all"),
     INT_KEY("limit.connections_per_address", connections_per_address, 1, 100000, "512",

@@ -16,6 +16,7 @@ struct hub_settings {
     char address[INVITE_ADDRESS_MAX]; /* what invitations name; "": the listen address */
     char tls_cert[PATH_MAX];          /* "": ws, else wss */
     char tls_key[PATH_MAX];
+    char web_hosts[1024]; /* names besides loopback ones and that of `address` */
     char log_level[16];
     int64_t connections; /* in all */
     int64_t connections_per_address;

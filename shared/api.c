@@ -28,6 +28,17 @@ static bool match(const char *pattern, const char *path, char *room, size_t size
     return *path == '\0';
 }
 
+static enum err check_role(const struct api_route *route, const struct api_request *request,
+                           struct error *e) {
+    if (request->role >= route->least)
+        return ERR_OK;
+    if (request->role == API_STRANGER)
+        return error_set(e, ERR_LOGIN, "log in first");
+    return error_set(e, ERR_PERMISSION, "%s may not do this: it takes the role %s, found %s",
+                     request->actor ? request->actor : "this caller", api_role_name(route->least),
+                     api_role_name(request->role));
+}
+
 enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,
                       struct api_request *request, json_t **ret_body) {
     struct error e = {0};
@@ -42,7 +53,9 @@ enum err api_dispatch(const struct api_route *routes, size_t count, void *domain
         path_known = true;
         if (routes[i].method != request->method)
             continue;
-        err = routes[i].handler(domain, request, &body, &e);
+        err = check_role(&routes[i], request, &e);
+        if (err == ERR_OK)
+            err = routes[i].handler(domain, request, &body, &e);
         e.code = err;
         break;
     }
@@ -91,6 +104,23 @@ enum err api_error_from_json(const json_t *body, struct error *ret) {
 const char *api_method_name(enum api_method m) {
     static const char *const names[] = {"GET", "POST", "PUT", "DELETE"};
     return names[m];
+}
+
+static const char *const role_names[] = {"stranger", "viewer", "editor", "admin"};
+
+const char *api_role_name(enum api_role role) {
+    return role_names[role];
+}
+
+enum err api_role_parse(const char *text, enum api_role *ret, struct error *e) {
+    for (int role = API_VIEWER; role <= API_ADMIN; role++) {
+        if (strcmp(text, role_names[role]) == 0) {
+            *ret = (enum api_role)role;
+            return ERR_OK;
+        }
+    }
+    return error_at(e, ERR_USAGE, "role", 0, 0, "found '%.40s', expected viewer, editor or admin",
+                    text);
 }
 
 const char *api_query(const struct api_request *r, const char *key) {

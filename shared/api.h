@@ -12,13 +12,17 @@
 #define API_PARAMS_MAX 4
 
 enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
+/* What a caller may do, from least to most; each may do what those before it may. 0: nobody known.
+ */
+enum api_role { API_STRANGER, API_VIEWER, API_EDITOR, API_ADMIN };
 
 struct api_request {
     enum api_method method;
-    const char *path;  /* decoded, without query: "/v1/partners/Hospital A/approve" */
-    json_t *query;     /* object of strings; NULL: none */
-    json_t *body;      /* parsed JSON object; NULL: none */
-    const char *actor; /* "uid:1000", a user or token name: who is responsible */
+    const char *path;   /* decoded, without query: "/v1/partners/Hospital A/approve" */
+    json_t *query;      /* object of strings; NULL: none */
+    json_t *body;       /* parsed JSON object; NULL: none */
+    const char *actor;  /* "uid:1000", "user:NAME", "token:NAME": who is responsible */
+    enum api_role role; /* what the actor may do */
     int64_t now_ms;
     const char *params[API_PARAMS_MAX]; /* set by dispatch: what the {..} of the pattern matched */
 };
@@ -28,12 +32,14 @@ typedef enum err (*api_handler)(void *domain, const struct api_request *request,
                                 struct error *e);
 struct api_route {
     enum api_method method;
+    enum api_role least; /* whom it is for */
     const char *pattern; /* "/v1/partners/{name}/approve": {..} matches one segment */
     api_handler handler;
     const char *summary;
 };
 
-/* Finds the route and calls it. ret_body is always an object or array: the handler's, or
+/* Finds the route, checks that the caller may use it (ERR_LOGIN for a stranger, ERR_PERMISSION) and
+ * calls it. ret_body is always an object or array: the handler's, or
  * {"error":{"code","detail","file"?,"line"?,"column"?}}. Returns the code (ERR_NOT_FOUND: no
  * route). */
 enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,
@@ -42,6 +48,9 @@ json_t *api_error_to_json(const struct error *e);
 /* The inverse, for a client: ERR_OK when the body is not an error. */
 enum err api_error_from_json(const json_t *body, struct error *ret);
 const char *api_method_name(enum api_method m);
+const char *api_role_name(enum api_role role); /* "viewer" */
+/* "viewer", "editor" or "admin". ERR_USAGE. */
+enum err api_role_parse(const char *text, enum api_role *ret, struct error *e) MUST_USE;
 /* A query value, or NULL. */
 const char *api_query(const struct api_request *r, const char *key);
 /* Given, and neither "" nor "0". */

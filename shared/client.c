@@ -136,6 +136,7 @@ static enum err call_local(struct client *c, enum api_method method, const char 
                                   .query = query,
                                   .body = body,
                                   .actor = c->actor,
+                                  .role = API_ADMIN,
                                   .now_ms = clock_wall_ms()};
     json_t *response = NULL;
     enum err err =

@@ -1,44 +1,13 @@
-/* Owns HTTP/1.1 on a libwebsockets vhost: request in, JSON out, server-sent events.
+/* Owns the way in of HTTP/1.1 on a libwebsockets vhost: requests, their bodies, whom they are from.
  * Must not know any route, and must not block the loop. */
-#include "web.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#define CHUNK (16 * 1024)
-#define HEADER_ROOM 2048
-#define PENDING_EVENTS 8 /* distinct names waiting for one follower */
+#include "guard.h"
+#include "web_private.h"
 
-/* One request on one connection; the connection's user data. */
-struct exchange {
-    struct web *web;
-    struct lws *wsi;
-    struct exchange *next, *prev; /* all that are open */
-    uint64_t id;
-    enum api_method method;
-    char *path;
-    json_t *query;
-    char actor[API_ACTOR_MAX];
-    struct buf body;
-    char *response;
-    size_t response_len, written;
-    int status;
-    const char *content_type;
-    bool headers_sent, follows, dispatched;
-    char events[PENDING_EVENTS][32];
-    int event_count;
-};
-
-struct web {
-    struct web_config config;
-    struct exchange *open;
-    uint64_t next_id;
-    struct lws_protocols socket_protocols[2];
-};
+#define BODY_S 30 /* a request is here by then, or its connection goes */
 
 struct web *web_new(const struct web_config *config) {
     struct web *web = calloc(1, sizeof *web);
@@ -62,18 +31,14 @@ void web_call_free(struct web_call *call) {
     free(call);
 }
 
-static void exchange_clear(struct exchange *x) {
+void exchange_clear(struct exchange *x) {
+    if (x->follows)
+        x->web->follower_count--;
     free(x->path);
-    free(x->response);
+    free(x->reply.owned);
     json_decref(x->query);
     buf_done(&x->body);
-    x->path = NULL;
-    x->response = NULL;
-    x->query = NULL;
-    x->id = 0;
-    x->headers_sent = x->follows = x->dispatched = false;
-    x->written = x->response_len = 0;
-    x->event_count = 0;
+    *x = (struct exchange){.web = x->web, .wsi = x->wsi, .next = x->next, .prev = x->prev};
 }
 
 static void exchange_open(struct web *web, struct exchange *x, struct lws *wsi) {
@@ -86,6 +51,7 @@ static void exchange_open(struct web *web, struct exchange *x, struct lws *wsi) 
     if (x->next)
         x->next->prev = x;
     web->open = x;
+    web->open_count++;
 }
 
 static void exchange_close(struct exchange *x) {
@@ -98,53 +64,21 @@ static void exchange_close(struct exchange *x) {
         x->prev->next = x->next;
     else
         x->web->open = x->next;
+    x->web->open_count--;
     x->web = NULL;
 }
 
-/* Without text (no memory for it) the connection goes: the client then knows that nothing came. */
-static void respond_text(struct exchange *x, int status, const char *type, char *take_text,
-                         size_t len) {
-    if (!take_text)
-        lws_set_timeout(x->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
-    x->response = take_text;
-    x->response_len = len;
-    x->status = status;
-    x->content_type = type;
-    x->written = 0;
-    x->headers_sent = false;
-    lws_callback_on_writable(x->wsi);
-}
-
-static void respond_json(struct exchange *x, enum err code, json_t *take_body) {
-    char *text = json_dumps(take_body, JSON_COMPACT);
+void web_answer(struct web_call *take_call, enum err code, json_t *take_body) {
+    struct web *web = take_call->web;
+    struct exchange *x = web->open;
+    while (x && x->id != take_call->id)
+        x = x->next;
+    if (x && x->wants_events && code == ERR_OK)
+        exchange_follow(x);
+    else if (x)
+        exchange_reply_json(x, code, json_incref(take_body));
     json_decref(take_body);
-    respond_text(x, error_http_status(code), "application/json", text, text ? strlen(text) : 0);
-}
-
-static void respond_error(struct exchange *x, const struct error *e) {
-    respond_json(x, e->code, api_error_to_json(e));
-}
-
-void web_answer(struct web *web, uint64_t id, enum err code, json_t *take_body) {
-    for (struct exchange *x = web->open; x; x = x->next) {
-        if (x->id == id) {
-            respond_json(x, code, take_body);
-            return;
-        }
-    }
-    json_decref(take_body);
-}
-
-void web_event(struct web *web, const char *name) {
-    for (struct exchange *x = web->open; x; x = x->next) {
-        bool waiting = !x->follows || x->event_count == PENDING_EVENTS;
-        for (int i = 0; i < x->event_count; i++)
-            waiting |= strcmp(x->events[i], name) == 0;
-        if (waiting)
-            continue;
-        snprintf(x->events[x->event_count++], sizeof x->events[0], "%s", name);
-        lws_callback_on_writable(x->wsi);
-    }
+    web_call_free(take_call);
 }
 
 /* ---- request ---- */
@@ -193,6 +127,30 @@ static void read_actor(struct lws *wsi, char *actor, size_t size) {
         snprintf(actor, size, "network");
 }
 
+/* What the local API trusts the kernel for has to be shown elsewhere. */
+static void read_caller(const struct exchange *x, struct web_call *call) {
+    bool local = x->web->config.browsers == NULL;
+    snprintf(call->actor, sizeof call->actor, "%s", x->actor);
+    call->request.role = local ? API_ADMIN : API_STRANGER;
+}
+
+static struct web_call *make_call(struct exchange *x, json_t *body) {
+    struct web_call *call = calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    call->web = x->web;
+    call->id = x->id;
+    call->path = x->path;
+    call->request = (struct api_request){.method = x->method,
+                                         .path = call->path,
+                                         .query = x->query,
+                                         .body = body,
+                                         .actor = call->actor};
+    x->path = NULL;
+    x->query = NULL;
+    return call;
+}
+
 static void dispatch(struct exchange *x) {
     struct error e = {0};
     json_t *body = NULL;
@@ -200,49 +158,29 @@ static void dispatch(struct exchange *x) {
         return;
     x->dispatched = true;
     lws_set_timeout(x->wsi, NO_PENDING_TIMEOUT, 0);
-    if (buf_failed(&x->body, &e)) {
-        respond_error(x, &e);
-        return;
-    }
-    if (x->body.len > 0 &&
-        json_parse(buf_bytes(&x->body), x->web->config.max_body, "request body", &body, &e)) {
-        respond_error(x, &e);
-        return;
-    }
-    struct web_call *call = calloc(1, sizeof *call);
-    if (!call) {
-        json_decref(body);
-        error_set(&e, ERR_NO_MEMORY, "not enough memory for the request");
-        respond_error(x, &e);
-        return;
-    }
-    call->id = x->id;
-    call->path = x->path;
-    x->path = NULL;
-    snprintf(call->actor, sizeof call->actor, "%s", x->actor);
-    call->request = (struct api_request){.method = x->method,
-                                         .path = call->path,
-                                         .query = x->query,
-                                         .body = body,
-                                         .actor = call->actor};
-    x->query = NULL;
+    lws_set_timer_usecs(x->wsi, LWS_SET_TIMER_USEC_CANCEL);
+    enum err err = buf_failed(&x->body, &e);
+    if (!err && x->body.len > 0)
+        err = json_parse(buf_bytes(&x->body), x->web->config.max_body, "request body", &body, &e);
     buf_done(&x->body);
+    struct web_call *call = err ? NULL : make_call(x, body);
+    if (!err && !call) {
+        json_decref(body);
+        err = error_set(&e, ERR_NO_MEMORY, "not enough memory for the request");
+    }
+    if (err) {
+        exchange_reply_error(x, &e);
+        return;
+    }
+    read_caller(x, call);
     x->web->config.serve(x->web->config.ctx, call);
-}
-
-static void follow_events(struct exchange *x) {
-    x->follows = true;
-    x->dispatched = true;
-    x->content_type = "text/event-stream";
-    lws_set_timeout(x->wsi, NO_PENDING_TIMEOUT, 0);
-    lws_callback_on_writable(x->wsi);
 }
 
 static bool serve_plain(struct exchange *x, const char *path) {
     if (!x->web->config.plain)
         return false;
     struct buf text;
-    buf_init(&text, CHUNK);
+    buf_init(&text, WEB_CHUNK);
     int status = x->web->config.plain(x->web->config.ctx, path, &text);
     if (status == 0) {
         buf_done(&text);
@@ -251,18 +189,50 @@ static bool serve_plain(struct exchange *x, const char *path) {
     x->dispatched = true;
     size_t len = 0;
     uint8_t *data = buf_take(&text, &len);
-    respond_text(x, status, "text/plain; charset=utf-8", (char *)data, len);
+    exchange_reply(x, status, "text/plain; charset=utf-8", (char *)data, len);
     return true;
 }
 
-static void refuse_api(struct exchange *x) {
-    struct error e;
-    error_set(&e, ERR_PERMISSION,
-              "found a request for %s, but this address serves no API: use the "
-              "command line on the machine itself",
-              x->path);
+/* ---- what keeps others out ---- */
+
+static enum err check_room(const struct exchange *x, struct error *e) {
+    const struct web *web = x->web;
+    size_t open = web->config.max_open, followers = web->config.max_followers;
+    if ((open && web->open_count > open) ||
+        (x->wants_events && followers && web->follower_count >= followers))
+        return error_set(e, ERR_BUSY, "too many at a time; try again in a moment");
+    return ERR_OK;
+}
+
+/* Host names come from the browser's address bar: a name that is not ours was put there by somebody
+ * else's. */
+static enum err check_host(struct exchange *x, struct error *e) {
+    const struct web_browsers *b = x->web->config.browsers;
+    if (!b)
+        return ERR_OK;
+    lws_hdr_copy(x->wsi, x->host, sizeof x->host, WSI_TOKEN_HOST);
+    if (guard_host_ok(x->host, b->hosts))
+        return ERR_OK;
+    return error_set(e, ERR_HOST,
+                     "found the name '%.80s' in the address, which is not served here; add it to "
+                     "web.hosts",
+                     x->host);
+}
+
+static enum err check_api(const struct exchange *x, struct error *e) {
+    if (strncmp(x->path, "/v1/", 4) != 0)
+        return error_set(e, ERR_NOT_FOUND, "found nothing at %.100s", x->path);
+    if (!x->web->config.serve)
+        return error_set(e, ERR_PERMISSION,
+                         "found a request for %.100s, but this address serves no API: use the "
+                         "command line on the machine itself",
+                         x->path);
+    return ERR_OK;
+}
+
+static void refuse(struct exchange *x, const struct error *e) {
     x->dispatched = true;
-    respond_error(x, &e);
+    exchange_reply_error(x, e);
 }
 
 /* Is a body announced? One of no bytes never completes on its own. */
@@ -280,6 +250,27 @@ static int refuse_request(struct lws *wsi, unsigned status) {
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+static void serve(struct exchange *x, bool body_follows) {
+    struct error e = {0};
+    bool get = x->method == API_GET;
+    if (get && serve_plain(x, x->path))
+        return;
+    x->wants_events = get && strcmp(x->path, "/v1/events") == 0;
+    enum err err = check_room(x, &e);
+    if (!err)
+        err = check_host(x, &e);
+    if (!err && get && x->web->config.browsers && exchange_reply_file(x, x->path))
+        return;
+    if (!err)
+        err = check_api(x, &e);
+    if (err)
+        refuse(x, &e);
+    else if (get || !body_follows)
+        dispatch(x);
+    else
+        lws_set_timer_usecs(x->wsi, BODY_S * LWS_USEC_PER_SEC);
+}
+
 static int on_request(struct exchange *x, struct lws *wsi, const char *path, size_t len) {
     exchange_clear(x);
     x->id = x->web->next_id++;
@@ -293,70 +284,15 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
     read_actor(wsi, x->actor, sizeof x->actor);
     if (!x->path || !x->query)
         return -1;
-    if (x->method == API_GET && serve_plain(x, x->path))
-        return 0;
-    if (!x->web->config.serve)
-        refuse_api(x);
-    else if (x->method == API_GET && strcmp(x->path, "/v1/events") == 0)
-        follow_events(x);
-    else if (x->method == API_GET || !has_body(wsi))
-        dispatch(x);
+    serve(x, has_body(wsi));
     return 0;
 }
 
-/* ---- response ---- */
-
-static int write_headers(struct exchange *x) {
-    unsigned char room[LWS_PRE + HEADER_ROOM], *start = room + LWS_PRE, *p = start;
-    unsigned char *end = room + sizeof room - 1;
-    lws_filepos_t len = x->follows ? LWS_ILLEGAL_HTTP_CONTENT_LEN : x->response_len;
-    unsigned status = x->follows ? HTTP_STATUS_OK : (unsigned)x->status;
-    if (lws_add_http_common_headers(x->wsi, status, x->content_type, len, &p, end) ||
-        lws_add_http_header_by_name(x->wsi, (const unsigned char *)"cache-control:",
-                                    (const unsigned char *)"no-store", 8, &p, end) ||
-        lws_finalize_write_http_header(x->wsi, start, &p, end))
-        return -1;
-    x->headers_sent = true;
-    lws_callback_on_writable(x->wsi);
-    return 0;
-}
-
-static int write_event(struct exchange *x) {
-    if (x->event_count == 0)
-        return 0;
-    unsigned char room[LWS_PRE + 128];
-    int len = snprintf((char *)room + LWS_PRE, sizeof room - LWS_PRE, "event: %s\ndata: {}\n\n",
-                       x->events[0]);
-    memmove(x->events[0], x->events[1], sizeof x->events[0] * (size_t)(--x->event_count));
-    if (lws_write(x->wsi, room + LWS_PRE, (size_t)len, LWS_WRITE_HTTP) < 0)
-        return -1;
-    if (x->event_count > 0)
-        lws_callback_on_writable(x->wsi);
-    return 0;
-}
-
-static int write_chunk(struct exchange *x) {
-    unsigned char room[LWS_PRE + CHUNK];
-    size_t left = x->response_len - x->written, len = left < CHUNK ? left : CHUNK;
-    memcpy(room + LWS_PRE, x->response + x->written, len);
-    bool last = len == left;
-    if (lws_write(x->wsi, room + LWS_PRE, len, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
-        return -1;
-    x->written += len;
-    if (!last) {
-        lws_callback_on_writable(x->wsi);
-        return 0;
-    }
-    exchange_clear(x);
-    return lws_http_transaction_completed(x->wsi) ? -1 : 0;
-}
-
-static int on_writable(struct exchange *x) {
-    if (!x->follows && !x->response)
-        return 0;
-    if (!x->headers_sent)
-        return write_headers(x);
-    return x->follows ? write_event(x) : write_chunk(x);
+/* A follower hears that we are here; a request that takes this long to arrive never will. */
+static int on_timer(struct exchange *x) {
+    if (x->follows)
+        return exchange_beat(x);
+    return x->dispatched ? 0 : -1;
 }
 
 static int refuse_websocket(struct lws *wsi) {
@@ -383,7 +319,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
             dispatch(x);
         return 0;
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return x && x->web ? on_writable(x) : 0;
+        return x && x->web ? exchange_writable(x) : 0;
+    case LWS_CALLBACK_TIMER:
+        return x && x->web ? on_timer(x) : 0;
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL: /* after each answer: the user data is freed next */
     case LWS_CALLBACK_CLOSED_HTTP:
         exchange_close(x);
@@ -399,32 +337,6 @@ struct lws_protocols web_protocol(struct web *web) {
     return (struct lws_protocols){.name = WEB_PROTOCOL_NAME,
                                   .callback = callback,
                                   .per_session_data_size = sizeof(struct exchange),
-                                  .rx_buffer_size = CHUNK,
+                                  .rx_buffer_size = WEB_CHUNK,
                                   .user = web};
-}
-
-enum err web_listen_socket(struct web *web, struct lws_context *context, const char *path,
-                           struct error *e) {
-    /* libwebsockets would cut a longer path and listen there. */
-    if (strlen(path) >= sizeof((struct sockaddr_un){0}.sun_path))
-        return error_set(e, ERR_IO,
-                         "cannot listen on %s: the path is longer than %zu bytes; use a "
-                         "shorter directory",
-                         path, sizeof((struct sockaddr_un){0}.sun_path) - 1);
-    web->socket_protocols[0] = web_protocol(web);
-    unlink(path);
-    struct lws_context_creation_info info = {
-        .vhost_name = "api.sock",
-        .iface = path,
-        .port = 0,
-        .protocols = web->socket_protocols,
-        .options = LWS_SERVER_OPTION_UNIX_SOCK,
-        .keepalive_timeout = 30,
-    };
-    mode_t mask = umask(0177);
-    struct lws_vhost *vhost = lws_create_vhost(context, &info);
-    umask(mask);
-    if (!vhost)
-        return error_set(e, ERR_IO, "cannot listen on %s; is the directory writable?", path);
-    return ERR_OK;
 }

@@ -1,37 +1,50 @@
 /* Owns HTTP/1.1 on a libwebsockets vhost: assembles a request, hands it to the daemon, writes the
- * answer when it comes, and server-sent events. Must not know any route. Loop thread only. */
+ * answer when it comes, and server-sent events; for browsers also files, and what keeps other sites
+ * out. Must not know any route. Loop thread only. */
 #ifndef PLEK_WEB_H
 #define PLEK_WEB_H
 
 #include <libwebsockets.h>
 
 #include "api.h"
+#include "pages.h"
+
+struct web;
 
 /* A request on its way; owned by whoever holds it. */
 struct web_call {
-    uint64_t id; /* for web_answer */
+    struct web *web; /* where it came in */
+    uint64_t id;
     struct api_request request;
     char *path; /* owned; request.path points here */
     char actor[API_ACTOR_MAX];
 };
 void web_call_free(struct web_call *call); /* accepts NULL */
 
-struct web;
+/* What an address that browsers reach needs besides. */
+struct web_browsers {
+    struct pages pages;
+    const char *hosts; /* names it goes by, besides loopback ones: guard.h */
+};
+
 struct web_config {
-    /* Takes over the call; answers with web_answer, at once or later. NULL: only `plain` is served
-     * (an address that strangers reach must not offer the local API). */
+    /* Takes over the call; ends in web_answer, at once or later. NULL: only `plain` and files are
+     * served. */
     void (*serve)(void *ctx, struct web_call *take_call);
     /* A path served without the API (NULL: none), e.g. "/healthz": fills text, returns HTTP status;
      * 0: not such a path. */
     int (*plain)(void *ctx, const char *path, struct buf *text);
     void *ctx;
-    size_t max_body; /* bytes of a request's body */
+    size_t max_body;                     /* bytes of a request's body */
+    const struct web_browsers *browsers; /* NULL: a Unix socket, whose callers may do everything */
+    size_t max_open;                     /* requests and followers at a time; 0: no limit */
+    size_t max_followers;                /* 0: no limit */
 };
 struct web *web_new(const struct web_config *config);
 void web_free(struct web *web); /* after its vhosts are gone */
 
-/* Answers call `id`; the body is taken over. A client that went away in between is no error. */
-void web_answer(struct web *web, uint64_t id, enum err code, json_t *take_body);
+/* Answers a call; call and body are taken over. A client that went away in between is no error. */
+void web_answer(struct web_call *take_call, enum err code, json_t *take_body);
 /* Tells everybody who follows /v1/events. */
 void web_event(struct web *web, const char *name);
 
@@ -43,5 +56,18 @@ struct lws_protocols web_protocol(struct web *web);
  */
 enum err web_listen_socket(struct web *web, struct lws_context *context, const char *path,
                            struct error *e) MUST_USE;
+
+/* "ADDR:PORT", an address in brackets when it has colons itself, into its parts. ERR_USAGE. */
+enum err web_split_address(const char *text, char *host, size_t size, int *ret_port,
+                           struct error *e) MUST_USE;
+struct web_listen {
+    const char *address;    /* "ADDR:PORT"; port 0: any free one */
+    const char *cert, *key; /* PEM files; "": no TLS */
+};
+#define WEB_ADDRESS_MAX 160
+/* A vhost for browsers. ret_address: "127.0.0.1:43121", as bound. ERR_USAGE, ERR_IO. */
+enum err web_listen_browsers(struct web *web, struct lws_context *context,
+                             const struct web_listen *listen, char ret_address[WEB_ADDRESS_MAX],
+                             struct error *e) MUST_USE;
 
 #endif

@@ -47,3 +47,15 @@ function(plek_layer name)
         target_link_libraries(${name} PUBLIC plek_flags)
     endif()
 endfunction()
+
+# plek_pages(TARGET NAME): embeds web/* of this folder and of shared/ as `struct pages_assets NAME`.
+function(plek_pages target name)
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.c)
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/web/* ${CMAKE_SOURCE_DIR}/shared/web/*)
+    add_custom_command(
+        OUTPUT ${out}
+        COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DNAME=${name} -DOWN=${CMAKE_CURRENT_SOURCE_DIR}/web
+                -DSHARED=${CMAKE_SOURCE_DIR}/shared/web -P ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake
+        DEPENDS ${files} ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake)
+    target_sources(${target} PRIVATE ${out})
+endfunction()

@@ -80,8 +80,12 @@ enum err resident_call(struct resident *r, enum api_method method, const char *p
     size_t count = 0;
     json_t *answer = NULL;
     const struct api_route *routes = agent_routes(&count);
-    struct api_request request = {
-        .method = method, .path = path, .body = body, .actor = "bench", .now_ms = clock_wall_ms()};
+    struct api_request request = {.method = method,
+                                  .path = path,
+                                  .body = body,
+                                  .actor = "bench",
+                                  .role = API_ADMIN,
+                                  .now_ms = clock_wall_ms()};
     enum err err = api_dispatch(routes, count, r->agent, &request, &answer);
     if (err != ERR_OK)
         err = api_error_from_json(answer, e);

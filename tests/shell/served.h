@@ -3,6 +3,7 @@
 #ifndef PLEK_TEST_SERVED_H
 #define PLEK_TEST_SERVED_H
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,11 +27,13 @@ struct served {
     uv_async_t wake;
     struct lws_context *context;
     struct web *web;
+    struct web *site; /* for browsers */
+    int port;
     pthread_t thread;
     atomic_bool stop, answer_late;
     atomic_int calls, late_waiting;
     atomic_uint events; /* bits: which of served_events to tell */
-    uint64_t late_id;
+    struct web_call *late;
     bool no_api;
 };
 
@@ -72,9 +75,13 @@ static inline enum err served_slow_name(void *domain, const struct api_request *
 }
 
 static const struct api_route served_routes[] = {
-    {API_GET, "/v1/status", served_echo, ""}, {API_GET, "/v1/echo/{name}", served_echo, ""},
-    {API_POST, "/v1/echo", served_echo, ""},  {API_PUT, "/v1/fail", served_fail, ""},
-    {API_GET, "/v1/big", served_big, ""},     {API_POST, "/v1/slow/{name}", served_slow_name, ""},
+    {API_GET, API_VIEWER, "/v1/status", served_echo, ""},
+    {API_GET, API_VIEWER, "/v1/echo/{name}", served_echo, ""},
+    {API_POST, API_VIEWER, "/v1/echo", served_echo, ""},
+    {API_PUT, API_VIEWER, "/v1/fail", served_fail, ""},
+    {API_GET, API_VIEWER, "/v1/big", served_big, ""},
+    {API_GET, API_VIEWER, "/v1/events", served_echo, ""},
+    {API_POST, API_VIEWER, "/v1/slow/{name}", served_slow_name, ""},
 };
 #define SERVED_ROUTES (sizeof served_routes / sizeof served_routes[0])
 
@@ -83,14 +90,12 @@ static inline void served_call(void *ctx, struct web_call *take_call) {
     json_t *response = NULL;
     atomic_fetch_add(&s->calls, 1);
     if (strcmp(take_call->request.path, "/v1/later") == 0) {
-        s->late_id = take_call->id;
+        s->late = take_call;
         atomic_fetch_add(&s->late_waiting, 1);
-        web_call_free(take_call);
         return;
     }
     enum err code = api_dispatch(served_routes, SERVED_ROUTES, s, &take_call->request, &response);
-    web_answer(s->web, take_call->id, code, response);
-    web_call_free(take_call);
+    web_answer(take_call, code, response);
 }
 
 static inline int served_plain(void *ctx, const char *path, struct buf *text) {
@@ -104,7 +109,7 @@ static inline int served_plain(void *ctx, const char *path, struct buf *text) {
 static inline void served_on_wake(uv_async_t *async) {
     struct served *s = async->data;
     if (atomic_exchange(&s->answer_late, false))
-        web_answer(s->web, s->late_id, ERR_OK, json_pack("{s:b}", "late", 1));
+        web_answer(s->late, ERR_OK, json_pack("{s:b}", "late", 1));
     unsigned events = atomic_exchange(&s->events, 0);
     for (unsigned i = 0; i < 3; i++)
         if (events & 1u << i)
@@ -117,6 +122,38 @@ static inline void *served_run(void *arg) {
     struct served *s = arg;
     uv_run(&s->loop, UV_RUN_DEFAULT);
     return NULL;
+}
+
+/* Two files, as CMake would make them; the second stands for "packed". */
+static const struct pages_asset served_files[] = {
+    {"/index.html",
+     "text/html; charset=utf-8",
+     "\"tag\"",
+     "\"tag-gz\"",
+     {(const uint8_t *)"<p>hello", 8},
+     {(const uint8_t *)"PACKED", 6}},
+};
+static const struct pages_assets served_pages = {served_files, 1};
+static struct web_browsers served_browsers = {.pages = {.assets = &served_pages},
+                                              .hosts = "plek.test"};
+
+#define SERVED_MAX_OPEN 8
+static inline void served_listen(struct served *s) {
+    struct error e = {0};
+    struct web_config config = {.serve = served_call,
+                                .plain = served_plain,
+                                .ctx = s,
+                                .max_body = SERVED_MAX_BODY,
+                                .browsers = &served_browsers,
+                                .max_open = SERVED_MAX_OPEN,
+                                .max_followers = 2};
+    const struct web_listen listen = {"127.0.0.1:0", "", ""};
+    char address[WEB_ADDRESS_MAX];
+    s->site = web_new(&config);
+    cr_assert_eq(web_listen_browsers(s->site, s->context, &listen, address, &e), ERR_OK, "%s",
+                 e.detail);
+    s->port = (int)strtol(strrchr(address, ':') + 1, NULL, 10);
+    cr_assert_gt(s->port, 0);
 }
 
 static inline void served_start(struct served *s, bool no_api) {
@@ -143,6 +180,7 @@ static inline void served_start(struct served *s, bool no_api) {
     s->web = web_new(&config);
     cr_assert(s->context && s->web);
     cr_assert_eq(web_listen_socket(s->web, s->context, s->socket, &e), ERR_OK, "%s", e.detail);
+    served_listen(s);
     cr_assert_eq(pthread_create(&s->thread, NULL, served_run, s), 0);
 }
 
@@ -160,6 +198,7 @@ static inline void served_stop(struct served *s) {
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
     web_free(s->web);
+    web_free(s->site);
     s->context = NULL;
 }
 
@@ -179,6 +218,17 @@ static inline int served_connect(const struct served *s) {
     struct timeval limit = {10, 0};
     memcpy(address.sun_path, s->socket, sizeof s->socket);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+/* The same to the browsers' address. */
+static inline int served_connect_browser(const struct served *s) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port)};
+    struct timeval limit = {10, 0};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     return fd;

@@ -35,15 +35,39 @@ static enum err not_there(void *domain, const struct api_request *r, json_t **re
 }
 
 static const struct api_route routes[] = {
-    {API_GET, "/v1/status", say_nothing, ""},        {API_GET, "/v1/a/{x}", tell_params, ""},
-    {API_POST, "/v1/a/{x}/b/{y}", tell_params, ""},  {API_PUT, "/v1/fail", fail, ""},
-    {API_DELETE, "/v1/sites/{name}", not_there, ""},
+    {API_GET, API_VIEWER, "/v1/status", say_nothing, ""},
+    {API_GET, API_VIEWER, "/v1/a/{x}", tell_params, ""},
+    {API_POST, API_VIEWER, "/v1/a/{x}/b/{y}", tell_params, ""},
+    {API_PUT, API_VIEWER, "/v1/fail", fail, ""},
+    {API_DELETE, API_VIEWER, "/v1/sites/{name}", not_there, ""},
 };
 
 static int calls;
 
+Test(api, a_route_is_for_those_who_may) {
+    static const struct api_route table[] = {{API_POST, API_EDITOR, "/v1/x", say_nothing, ""}};
+    static const enum err expected[] = {ERR_LOGIN, ERR_PERMISSION, ERR_OK, ERR_OK};
+    for (int role = API_STRANGER; role <= API_ADMIN; role++) {
+        json_t *body = NULL;
+        struct api_request r = {
+            .method = API_POST, .path = "/v1/x", .actor = "user:jan", .role = (enum api_role)role};
+        cr_expect_eq(api_dispatch(table, 1, NULL, &r, &body), expected[role], "%s",
+                     api_role_name((enum api_role)role));
+        json_decref(body);
+    }
+}
+
+Test(api, roles_are_known_by_name) {
+    enum api_role role = API_STRANGER;
+    cr_expect_eq(api_role_parse("editor", &role, NULL), ERR_OK);
+    cr_expect_eq(role, API_EDITOR);
+    cr_expect_eq(api_role_parse("stranger", &role, NULL), ERR_USAGE);
+    cr_expect_eq(api_role_parse("", &role, NULL), ERR_USAGE);
+    cr_expect_eq(role, API_EDITOR);
+}
+
 static enum err call(enum api_method method, const char *path, json_t **ret) {
-    struct api_request r = {.method = method, .path = path};
+    struct api_request r = {.method = method, .path = path, .role = API_VIEWER};
     return api_dispatch(routes, sizeof routes / sizeof routes[0], &calls, &r, ret);
 }
 

@@ -363,8 +363,12 @@ enum err sim_hub_call(struct sim *sim, enum api_method method, const char *path,
     struct sim_hub *h = &sim->hub;
     size_t count = 0;
     const struct api_route *routes = hub_routes(&count);
-    struct api_request request = {
-        .method = method, .path = path, .body = take_body, .actor = "sim", .now_ms = sim->now_ms};
+    struct api_request request = {.method = method,
+                                  .path = path,
+                                  .body = take_body,
+                                  .actor = "sim",
+                                  .role = API_ADMIN,
+                                  .now_ms = sim->now_ms};
     json_t *answer = NULL;
     if (method != API_GET) {
         sim_disk_arm(sim, &h->disk);

@@ -58,6 +58,7 @@ static json_t *call(struct world *w, struct agent *a, const struct attempt *atte
                                   .query = query,
                                   .body = json_loads(attempt->body, 0, NULL),
                                   .actor = "test",
+                                  .role = API_ADMIN,
                                   .now_ms = w->now_ms};
     enum err err = api_dispatch(routes, count, a, &request, &answer);
     char *text = json_dumps(answer, JSON_COMPACT);

@@ -403,6 +403,7 @@ Test(find, the_route_takes_all_filters) {
     json_t *body = NULL;
     struct api_request request = {.method = API_GET,
                                   .path = "/v1/find",
+                                  .role = API_VIEWER,
                                   .now_ms = w.now_ms,
                                   .query = json_pack("{s:s, s:s, s:s}", "service", "bed", "min",
                                                      "4", "where", "security=high")};

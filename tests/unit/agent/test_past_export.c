@@ -44,6 +44,7 @@ static enum err page(int i, json_t *query, json_t **ret, struct error *e) {
                             .path = "/v1/export",
                             .query = query,
                             .actor = "test",
+                            .role = API_VIEWER,
                             .now_ms = w.now_ms};
     enum err code = api_dispatch(routes, count, w.agents[i].agent, &r, ret);
     api_error_from_json(*ret, e);

@@ -24,6 +24,7 @@ static json_t *call(enum api_method method, const char *path, const char *query,
                             .query = query ? json_loads(query, 0, NULL) : NULL,
                             .body = body ? json_loads(body, JSON_DECODE_ANY, NULL) : NULL,
                             .actor = "uid:1000",
+                            .role = API_ADMIN,
                             .now_ms = KIT_NOW + later_ms};
     cr_assert(!body || r.body, "%s", body);
     *ret = api_dispatch(routes, count, kit.agent, &r, &answer);

@@ -426,6 +426,7 @@ static enum err call(struct agent *a, enum api_method method, const char *path, 
                                   .query = take_query,
                                   .body = take_body,
                                   .actor = "uid:7",
+                                  .role = API_ADMIN,
                                   .now_ms = WORLD_NOW};
     enum err code = api_dispatch(routes, count, a, &request, ret);
     json_decref(take_query);

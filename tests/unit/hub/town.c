@@ -80,6 +80,7 @@ enum err town_call(struct town *t, enum api_method method, const char *path, jso
                                   .query = take_query,
                                   .body = take_body,
                                   .actor = "uid:1000",
+                                  .role = API_ADMIN,
                                   .now_ms = t->now_ms};
     *ret = NULL;
     json_t *answer = NULL;

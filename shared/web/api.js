@@ -1,0 +1,79 @@
+// Owns talking to the daemon: one fetch with the session's token, errors with a code, and the news
+// that a log-in is needed or that nobody answers. Must not know any page.
+
+export const news = new EventTarget(); // 'login', 'offline', 'online'
+let csrf = '';
+let offline = false;
+
+// code: as docs/protocol.md lists them, or 'offline'. place: the field or file it is about.
+export class ApiError extends Error {
+  constructor(code, detail, more = {}) {
+    super(detail);
+    this.code = code;
+    this.place = more.file ?? '';
+    this.line = more.line ?? 0;
+    this.retryMs = more.retry_ms ?? 0;
+  }
+}
+
+function tellOffline(now) {
+  if (now === offline) return;
+  offline = now;
+  news.dispatchEvent(new Event(now ? 'offline' : 'online'));
+}
+
+async function read(response) {
+  let body = null;
+  try {
+    body = await response.json();
+  } catch {
+    throw new ApiError('internal', `found an answer that is not JSON (${response.status})`);
+  }
+  if (response.ok) return body;
+  const error = body.error ?? {};
+  throw new ApiError(error.code ?? 'internal', error.detail ?? '', error);
+}
+
+export async function call(method, path, { query, body } = {}) {
+  const url = query ? `${path}?${new URLSearchParams(query)}` : path;
+  const headers = { accept: 'application/json' };
+  const options = { method, headers, credentials: 'same-origin', cache: 'no-store' };
+  if (method !== 'GET') {
+    headers['content-type'] = 'application/json';
+    if (csrf) headers['x-plek-csrf'] = csrf;
+    options.body = JSON.stringify(body ?? {});
+  }
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch {
+    tellOffline(true);
+    throw new ApiError('offline', 'nobody answers');
+  }
+  tellOffline(false);
+  try {
+    return await read(response);
+  } catch (error) {
+    if (error.code === 'login') news.dispatchEvent(new Event('login'));
+    throw error;
+  }
+}
+
+export const get = (path, query) => call('GET', path, { query });
+export const post = (path, body, query) => call('POST', path, { body, query });
+export const put = (path, body, query) => call('PUT', path, { body, query });
+export const del = (path, body, query) => call('DELETE', path, { body, query });
+
+function begin(me) {
+  csrf = me.csrf;
+  return me;
+}
+
+// Each answers {user, role, csrf, member, network}.
+export const me = async () => begin(await get('/v1/me'));
+export const login = async (user, password) => begin(await post('/v1/login', { user, password }));
+export const accept = async (token, password) => begin(await post('/v1/invite', { token, password }));
+export async function logout() {
+  await post('/v1/logout');
+  csrf = '';
+}

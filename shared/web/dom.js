@@ -1,0 +1,35 @@
+// Owns making elements. Text only ever becomes text: nothing here reads HTML.
+
+// el('button', { type: 'button', onclick: f, hidden: true }, 'text', child): null and false vanish.
+export function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? '' : value);
+  }
+  made.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  return made;
+}
+
+export function replace(parent, ...children) {
+  parent.replaceChildren(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+}
+
+let fields = 0;
+// A labelled input with room for help and for what is wrong with it: { row, input, fail(text) }.
+export function field(label, attributes = {}, help = '') {
+  const id = `field-${++fields}`;
+  const input = el('input', { id, 'aria-describedby': `${id}-help ${id}-error`, ...attributes });
+  const error = el('p', { id: `${id}-error`, class: 'error' });
+  const row = el('div', { class: 'field' }, el('label', { for: id }, label), input,
+    el('p', { id: `${id}-help`, class: 'help' }, help), error);
+  return {
+    row, input,
+    fail(text) {
+      error.textContent = text;
+      if (text) input.setAttribute('aria-invalid', 'true');
+      else input.removeAttribute('aria-invalid');
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/* Owns the vhosts that HTTP is served on: a Unix socket for this machine, an address for browsers.
+ * Must not know what is served. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "web_private.h"
+
+#define KEEPALIVE_S 30
+
+enum err web_listen_socket(struct web *web, struct lws_context *context, const char *path,
+                           struct error *e) {
+    /* libwebsockets would cut a longer path and listen there. */
+    if (strlen(path) >= sizeof((struct sockaddr_un){0}.sun_path))
+        return error_set(e, ERR_IO,
+                         "cannot listen on %s: the path is longer than %zu bytes; use a "
+                         "shorter directory",
+                         path, sizeof((struct sockaddr_un){0}.sun_path) - 1);
+    web->protocols[0] = web_protocol(web);
+    unlink(path);
+    struct lws_context_creation_info info = {
+        .vhost_name = "api.sock",
+        .iface = path,
+        .port = 0,
+        .protocols = web->protocols,
+        .options = LWS_SERVER_OPTION_UNIX_SOCK,
+        .keepalive_timeout = KEEPALIVE_S,
+    };
+    mode_t mask = umask(0177);
+    struct lws_vhost *vhost = lws_create_vhost(context, &info);
+    umask(mask);
+    if (!vhost)
+        return error_set(e, ERR_IO, "cannot listen on %s; is the directory writable?", path);
+    return ERR_OK;
+}
+
+enum err web_split_address(const char *text, char *host, size_t size, int *ret_port,
+                           struct error *e) {
+    const char *colon = strrchr(text, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    if (!colon || !end || *end || end == colon + 1 || port < 0 || port > 65535 || len >= size)
+        return error_set(e, ERR_USAGE, "found '%s', expected ADDR:PORT to listen on", text);
+    if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    *ret_port = (int)port;
+    return ERR_OK;
+}
+
+enum err web_listen_browsers(struct web *web, struct lws_context *context,
+                             const struct web_listen *listen, char ret_address[WEB_ADDRESS_MAX],
+                             struct error *e) {
+    char host[WEB_ADDRESS_MAX - 16];
+    int port = 0;
+    bool tls = listen->cert[0] != '\0';
+    enum err err = web_split_address(listen->address, host, sizeof host, &port, e);
+    if (err)
+        return err;
+    web->protocols[0] = web_protocol(web);
+    struct lws_context_creation_info info = {
+        .vhost_name = "browsers",
+        .port = port,
+        /* The vhost's own: without it libwebsockets ignores the certificate and speaks plain. */
+        .options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
+        .iface = host[0] ? host : NULL,
+        .protocols = web->protocols,
+        .keepalive_timeout = KEEPALIVE_S,
+        .alpn = "http/1.1",
+        .ssl_cert_filepath = tls ? listen->cert : NULL,
+        .ssl_private_key_filepath = tls ? listen->key : NULL,
+    };
+    struct lws_vhost *vhost = lws_create_vhost(context, &info);
+    if (!vhost)
+        return error_set(e, ERR_IO, "cannot listen on %s: is the port in use, or the %s wrong?",
+                         listen->address, tls ? "certificate or key" : "address");
+    snprintf(ret_address, WEB_ADDRESS_MAX, strchr(host, ':') ? "[%s]:%d" : "%s:%d",
+             host[0] ? host : "0.0.0.0", lws_get_vhost_listen_port(vhost));
+    return ERR_OK;
+}

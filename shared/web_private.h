@@ -1,0 +1,65 @@
+/* Owns what web.c, web_answer.c and web_listen.c share: one request on one connection.
+ * Must not be included by anything else. */
+#ifndef PLEK_WEB_PRIVATE_H
+#define PLEK_WEB_PRIVATE_H
+
+#include "web.h"
+
+#define WEB_CHUNK (16 * 1024)
+#define WEB_PENDING_EVENTS 8 /* distinct names waiting for one follower */
+#define WEB_EVENT_MAX 32
+#define WEB_HOST_MAX 256
+
+struct web_reply {
+    int status;
+    const char *type;
+    const char *etag; /* NULL: no-store */
+    bool gzip;
+    const char *data; /* borrowed, or `owned` */
+    char *owned;
+    size_t len, written;
+};
+
+/* The connection's user data. */
+struct exchange {
+    struct web *web;
+    struct lws *wsi;
+    struct exchange *next, *prev; /* all that are open */
+    uint64_t id;
+    enum api_method method;
+    char *path;
+    json_t *query;
+    char actor[API_ACTOR_MAX];
+    char host[WEB_HOST_MAX];
+    struct buf body;
+    struct web_reply reply;
+    bool answered, headers_sent, wants_events, follows, dispatched;
+    char events[WEB_PENDING_EVENTS][WEB_EVENT_MAX];
+    int event_count;
+    bool beat; /* a follower hears that we are still here */
+};
+
+struct web {
+    struct web_config config;
+    struct exchange *open;
+    size_t open_count, follower_count;
+    uint64_t next_id;
+    struct lws_protocols protocols[2];
+};
+
+/* Frees what the exchange holds of a request and its answer; it can take another. */
+void exchange_clear(struct exchange *x);
+/* Answers; take_text NULL means that there was no memory for it, and the connection goes. */
+void exchange_reply(struct exchange *x, int status, const char *type, char *take_text, size_t len);
+void exchange_reply_json(struct exchange *x, enum err code, json_t *take_body);
+void exchange_reply_error(struct exchange *x, const struct error *e);
+/* A file of the site; false: none by that path. */
+bool exchange_reply_file(struct exchange *x, const char *path);
+/* From here on the answer is a stream of events. */
+void exchange_follow(struct exchange *x);
+/* In a writable callback. -1: the connection ends. */
+int exchange_writable(struct exchange *x);
+/* In a timer callback of a follower. */
+int exchange_beat(struct exchange *x);
+
+#endif
