@@ -330,6 +330,7 @@ static int on_receive(struct link *link, struct lws *wsi, struct bytes piece) {
     }
     if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi))
         return 0;
+    lws_validity_confirmed(wsi); /* our ping may wait behind what a busy hub does not read yet */
     agent_session_bytes(link->session, buf_bytes(&link->incoming), clock_monotonic_ms());
     buf_done(&link->incoming);
     buf_init(&link->incoming, FRAME_MAX_BYTES + CHANNEL_OVERHEAD);

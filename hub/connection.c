@@ -226,3 +226,10 @@ void connection_expel(struct connection *c, enum err code, const char *detail) {
     hub_session_expel(c->session, code, detail, clock_monotonic_ms());
     pump(c);
 }
+
+void connection_pause(struct connection *c, bool paused) {
+    c->paused = paused;
+    lws_rx_flow_control(c->wsi, !paused);
+    if (paused) /* it has just sent something; its pong may stand behind what is not read now */
+        lws_validity_confirmed(c->wsi);
+}

@@ -34,7 +34,8 @@ struct connection {
     struct outgoing outgoing;
     int64_t wake_at_ms;
     bool closing, registered;
-    bool due; /* in the network thread's list of those to pump */
+    bool paused; /* not read from */
+    bool due;    /* in the network thread's list of those to pump */
     struct connection *next_due;
     enum err close_code;
     char close_reason[ERROR_DETAIL_MAX];
@@ -54,5 +55,7 @@ bool connection_finish(struct connection *c, struct job *job);
 void connection_pump(struct connection *c);
 void connection_news(struct connection *c);
 void connection_expel(struct connection *c, enum err code, const char *detail);
+/* Reads no more from it, or reads on: what the peer sends meanwhile waits in its socket. */
+void connection_pause(struct connection *c, bool paused);
 
 #endif

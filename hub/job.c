@@ -10,6 +10,8 @@ struct job_queue {
     pthread_cond_t filled, emptied;
     struct job *first, *last;
     size_t count, max;
+    size_t announced; /* on their way */
+    size_t awaited;   /* the receiver need not know before so many wait */
     bool closed;
 };
 
@@ -38,6 +40,7 @@ struct job_queue *job_queue_new(size_t max_jobs) {
     if (!q)
         return NULL;
     q->max = max_jobs;
+    q->awaited = 1;
     pthread_mutex_init(&q->mutex, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -70,7 +73,8 @@ static void append(struct job_queue *q, struct job *job) {
         q->first = job;
     q->last = job;
     q->count++;
-    pthread_cond_signal(&q->filled);
+    if (q->count >= q->awaited)
+        pthread_cond_signal(&q->filled);
 }
 
 bool job_queue_offer(struct job_queue *q, struct job *take_job) {
@@ -87,6 +91,8 @@ void job_queue_push(struct job_queue *q, struct job *take_job) {
     while (q->count >= q->max && !q->closed)
         pthread_cond_wait(&q->emptied, &q->mutex);
     bool closed = q->closed;
+    if (q->announced > 0)
+        q->announced--;
     if (!closed)
         append(q, take_job);
     pthread_mutex_unlock(&q->mutex);
@@ -106,9 +112,19 @@ static struct timespec after_ms(int ms) {
     return t;
 }
 
+void job_queue_announce(struct job_queue *q, int change) {
+    pthread_mutex_lock(&q->mutex);
+    if (change > 0)
+        q->announced++;
+    else if (q->announced > 0)
+        q->announced--;
+    pthread_mutex_unlock(&q->mutex);
+}
+
+/* Until as many wait as are awaited. */
 static void wait_filled(struct job_queue *q, int wait_ms) {
     struct timespec deadline = after_ms(wait_ms < 0 ? 0 : wait_ms);
-    while (!q->first && !q->closed) {
+    while (q->count < q->awaited && !q->closed) {
         if (wait_ms < 0)
             pthread_cond_wait(&q->filled, &q->mutex);
         else if (pthread_cond_timedwait(&q->filled, &q->mutex, &deadline) == ETIMEDOUT)
@@ -116,9 +132,7 @@ static void wait_filled(struct job_queue *q, int wait_ms) {
     }
 }
 
-struct job *job_queue_take(struct job_queue *q, size_t max, int wait_ms) {
-    pthread_mutex_lock(&q->mutex);
-    wait_filled(q, wait_ms);
+static struct job *take_locked(struct job_queue *q, size_t max) {
     struct job *list = q->first, *tail = list;
     size_t taken = list ? 1 : 0;
     while (tail && tail->next && taken < max) {
@@ -133,8 +147,25 @@ struct job *job_queue_take(struct job_queue *q, size_t max, int wait_ms) {
         q->count -= taken;
         pthread_cond_broadcast(&q->emptied);
     }
+    return list;
+}
+
+struct job *job_queue_gather(struct job_queue *q, size_t max, int wait_ms, int gather_ms) {
+    pthread_mutex_lock(&q->mutex);
+    wait_filled(q, wait_ms);
+    size_t coming = q->count + q->announced;
+    if (q->count > 0 && q->count < max && q->announced > 0 && gather_ms > 0) {
+        q->awaited = coming < max ? coming : max;
+        wait_filled(q, gather_ms);
+        q->awaited = 1;
+    }
+    struct job *list = take_locked(q, max);
     pthread_mutex_unlock(&q->mutex);
     return list;
+}
+
+struct job *job_queue_take(struct job_queue *q, size_t max, int wait_ms) {
+    return job_queue_gather(q, max, wait_ms, 0);
 }
 
 void job_queue_close(struct job_queue *q) {

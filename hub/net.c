@@ -26,6 +26,7 @@
 #define WEB_OPEN_MAX 128 /* requests and followers at a time */
 #define WEB_FOLLOWERS_MAX 64
 #define IMPORT_BODY_MAX (4u * 1024 * 1024)
+#define UNDER_WAY_BYTES ((size_t)64 * 1024 * 1024)
 
 /* Made by CMake from hub/web and shared/web. */
 extern const struct pages_assets hub_pages;
@@ -52,6 +53,8 @@ struct net {
     struct addresses *addresses; /* of the open connections */
     struct connection *due;      /* answered in this pass and not yet pumped */
     size_t open;
+    size_t under_way, under_way_bytes; /* entries read and not yet answered */
+    size_t paused;                     /* connections that are not read from for that */
     char address[INVITE_ADDRESS_MAX];
     uv_check_t pass;
     bool stopping, loop_ready;
@@ -97,9 +100,44 @@ static struct connection *slot_find(struct net *net, uint64_t id) {
 
 /* ---- jobs out and in ---- */
 
+static bool submit_entry(struct net *net, struct job *take_job) {
+    size_t len = blob_bytes(take_job->data).len;
+    struct connection *c = slot_find(net, take_job->connection);
+    if (!verify_offer(net->verify, take_job))
+        return false;
+    net->under_way++;
+    net->under_way_bytes += len;
+    bool many = net->under_way >= (size_t)net->config.settings->under_way;
+    if (c && !c->paused && (many || net->under_way_bytes >= UNDER_WAY_BYTES)) {
+        connection_pause(c, true);
+        net->paused++;
+        log_event(LOG_DEBUG, "paused", "peer=%s connection=%llu under_way=%zu", c->address,
+                  (unsigned long long)c->id, net->under_way);
+    }
+    return true;
+}
+
+static void entry_answered(struct net *net, const struct job *job) {
+    net->under_way--;
+    net->under_way_bytes -= blob_bytes(job->data).len;
+}
+
+/* Half of the limit first: else every answer would start and stop somebody. */
+static void read_on(struct net *net) {
+    if (net->paused == 0 || net->under_way > (size_t)net->config.settings->under_way / 2 ||
+        net->under_way_bytes > UNDER_WAY_BYTES / 2)
+        return;
+    net->paused = 0;
+    for (size_t i = 0; i < net->slot_count; i++)
+        if (net->slots[i] && net->slots[i]->paused)
+            connection_pause(net->slots[i], false);
+}
+
 static bool submit(void *ctx, struct job *take_job) {
     struct net *net = ctx;
-    if (take_job->kind == JOB_GREET || take_job->kind == JOB_ACCEPT)
+    if (take_job->kind == JOB_ACCEPT)
+        return submit_entry(net, take_job);
+    if (take_job->kind == JOB_GREET)
         return verify_offer(net->verify, take_job);
     return job_queue_offer(net->config.store, take_job);
 }
@@ -165,6 +203,8 @@ static void finish(struct net *net, struct job *job) {
             log_event(LOG_WARN, "refused", "connection=%llu code=%s detail=\"%s\"",
                       (unsigned long long)job->connection, error_name(job->code),
                       job->error.detail);
+        if (job->kind == JOB_ACCEPT)
+            entry_answered(net, job);
         c = slot_find(net, job->connection);
         if (c && connection_finish(c, job) && !c->due) {
             c->due = true;
@@ -199,6 +239,7 @@ static void on_async(uv_async_t *async) {
         }
         pump_due(net);
     }
+    read_on(net);
 }
 
 void net_wake(void *ctx) {
@@ -285,6 +326,7 @@ static void on_closed(struct net *net, struct connection *c) {
     }
     slot_give(net, c->id);
     addresses_remove(net->addresses, c->address);
+    net->paused -= c->paused;
     net->open--;
     connection_done(c);
     c->host = NULL;

@@ -38,6 +38,9 @@ const struct config_key hub_settings_keys[] = {
         "entries a second that one member may publish for long (large ones count more than once)"),
     INT_KEY("limit.member_burst", member_burst, 1, 1000000, "1000",
             "entries that one member may publish at once"),
+    INT_KEY("limit.under_way", under_way, 1, 16384, "8192",
+            "entries read and not yet answered, of all members together; beyond it those who send "
+            "wait"),
     INT_KEY("verify.workers", verify_workers, 1, 64, "2", "threads that verify signatures"),
 };
 const size_t hub_settings_count = sizeof hub_settings_keys / sizeof hub_settings_keys[0];

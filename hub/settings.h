@@ -22,6 +22,7 @@ struct hub_settings {
     int64_t connections_per_address;
     int64_t member_rate;  /* entries a second, sustained */
     int64_t member_burst; /* entries at once */
+    int64_t under_way;    /* entries read and not yet answered, of all members together */
     int64_t verify_workers;
 };
 

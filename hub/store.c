@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define HUB_APPLICATION_ID 0x506c6548 /* "PleH" */
+/* 64 MiB. Under load there is no idle moment to fold the log in, and a commit that has to do it
+ * keeps everybody waiting; the longer the log, the more of its pages are the same page again. */
+#define LOG_PAGES 16384
 
 /* Keys, ids and hashes are BLOBs; times are ms UTC. What belongs to an author belongs to that
  * author's network. Views' data stand only where they are routed from (state, key_grant, kept), so
@@ -95,6 +98,7 @@ static const struct db_schema schema = {
     .application_id = HUB_APPLICATION_ID,
     .migrations = migrations,
     .count = (int)(sizeof migrations / sizeof migrations[0]),
+    .log_pages = LOG_PAGES,
 };
 
 static const struct db_statement statements[] = {

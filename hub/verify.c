@@ -3,8 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
-#define VERIFY_QUEUE_JOBS 16384 /* all agents of a large network may have one under way */
+#define VERIFY_QUEUE_JOBS 131072 /* never full: limit.under_way, and one or two a connection */
 
 struct worker {
     pthread_t thread;
@@ -32,6 +33,7 @@ static void verify_accept(struct job *job) {
 
 static void *work(void *arg) {
     struct worker *w = arg;
+    prctl(PR_SET_NAME, "verify");
     for (;;) {
         struct job *job = job_queue_take(w->queue, 1, -1);
         if (!job)
@@ -84,5 +86,9 @@ bool verify_offer(struct verify *v, struct job *take_job) {
     uint64_t hash = take_job->connection;
     if (take_job->kind == JOB_ACCEPT)
         memcpy(&hash, take_job->agent.b, sizeof hash);
-    return job_queue_offer(v->workers[hash % (uint64_t)v->count].queue, take_job);
+    job_queue_announce(v->store, 1);
+    bool taken = job_queue_offer(v->workers[hash % (uint64_t)v->count].queue, take_job);
+    if (!taken)
+        job_queue_announce(v->store, -1);
+    return taken;
 }

@@ -18,6 +18,9 @@ struct db_schema {
     uint32_t application_id;
     const char *const *migrations;
     int count;
+    /* Pages of the write-ahead log before a commit folds it into the file, which makes that commit
+     * wait; the log may keep that size. 0: 1,000, about 4 MiB. */
+    int log_pages;
 };
 
 /* All SQL of a store: an array indexed by the store's own statement enum, prepared once at open. */

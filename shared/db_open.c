@@ -11,8 +11,9 @@
 
 #include "db_private.h"
 
-#define DB_WAL_CHECKPOINT "1000"    /* pages: about 4 MiB of log before it is folded in */
-#define DB_WAL_KEEP_BYTES "8388608" /* a log grown by one big commit is cut back to this */
+#define DB_LOG_PAGES 1000
+#define DB_LOG_KEEP 2 /* a log grown by one big commit is cut back to so many times its size */
+#define DB_PAGE_BYTES 4096
 #define DB_SYNCHRONOUS_FULL 2
 
 static const char *const verb_sql[VERB_COUNT] = {
@@ -153,16 +154,17 @@ static enum err db_inspect(struct db *db, const struct db_schema *schema, int *r
 
 static enum err db_configure(struct db *db, const struct db_schema *schema, bool fresh,
                              struct error *e) {
-    char sql[64];
+    char sql[64], log[128];
+    int pages = schema->log_pages > 0 ? schema->log_pages : DB_LOG_PAGES;
     snprintf(sql, sizeof sql, "PRAGMA application_id = %ld", (long)(int32_t)schema->application_id);
+    snprintf(log, sizeof log, "PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %lld;",
+             pages, (long long)pages * DB_PAGE_BYTES * DB_LOG_KEEP);
     int64_t synchronous = 0;
     enum err code = db_expect_wal(db, e);
     if (code == ERR_OK)
-        code = db_exec(db,
-                       "PRAGMA synchronous = FULL;"
-                       "PRAGMA wal_autocheckpoint = " DB_WAL_CHECKPOINT ";"
-                       "PRAGMA journal_size_limit = " DB_WAL_KEEP_BYTES ";",
-                       "cannot be configured", e);
+        code = db_exec(db, "PRAGMA synchronous = FULL", "cannot be configured", e);
+    if (code == ERR_OK)
+        code = db_exec(db, log, "cannot be configured", e);
     if (code == ERR_OK)
         code = db_read_int(db, "PRAGMA synchronous", &synchronous, e);
     if (code == ERR_OK && synchronous != DB_SYNCHRONOUS_FULL)

@@ -193,7 +193,11 @@ static int64_t read_cpu(const char *path) {
 static void add_thread(struct process_usage *u, pid_t pid, const char *thread) {
     char path[128];
     snprintf(path, sizeof path, "/proc/%d/task/%.16s/schedstat", (int)pid, thread);
-    u->cpu_ns += read_cpu(path);
+    int64_t cpu_ns = read_cpu(path);
+    u->cpu_ns += cpu_ns;
+    snprintf(path, sizeof path, "/proc/%d/task/%.16s/comm", (int)pid, thread);
+    if (read_field(path, "verify") >= 0)
+        u->verify_ns += cpu_ns;
     snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", (int)pid, thread);
     u->switches += read_field(path, "voluntary_ctxt_switches:");
     u->threads++;

@@ -26,8 +26,9 @@ enum err process_run(const char *const *argv, struct buf *ret_out, struct error 
 
 struct process_usage {
     double rss_kib, rss_anon_kib;
-    int64_t cpu_ns;   /* of all its threads */
-    int64_t switches; /* voluntary: how often it went to sleep */
+    int64_t cpu_ns;    /* of all its threads */
+    int64_t verify_ns; /* of those named "verify" */
+    int64_t switches;  /* voluntary: how often it went to sleep */
     int threads;
 };
 enum err process_usage(const struct process *p, struct process_usage *ret, struct error *e)

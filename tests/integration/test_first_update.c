@@ -275,3 +275,28 @@ Test(first_update, watching_prints_again) {
     cr_assert_eq(lab_wait_end(&lab, watch), 69, "%s", lab_log(&lab, watch));
     lab_pass(&lab);
 }
+
+/* Beyond its limit the hub reads on later: nobody is turned away, and nothing is lost. */
+Test(first_update, a_hub_with_its_hands_full_reads_on_later) {
+    const char *conf = lab_path(&lab, "hub/hub.conf");
+    struct process *hub = network_process(&net, "hub");
+    lab_stop(&lab, hub);
+    lab_write(conf, "limit.under_way = 1\nlog.level = \"debug\"\n");
+    hub = network_run_hub(&net, NULL);
+    set_up_sharing();
+    network_policy(&net, "A", EXACT_TO_B_AND_HUB);
+    network_policy(&net, "B",
+                   "{\"audiences\":[{\"name\":\"a\",\"members\":[\"A\"],\"services\":[\"*\"],"
+                   "\"precision\":\"exact\",\"history\":true}]}");
+    for (int i = 1; i <= 5; i++) {
+        AGENT_DO(&net, "A", "set", "bed", lab_text(&lab, "free=%d", i));
+        AGENT_DO(&net, "B", "set", "bed", lab_text(&lab, "free=%d", i + 10));
+    }
+    EVENTUALLY(available("B") == 5 && available("A") == 15);
+    EVENTUALLY(network_drained(&net, "A") && network_drained(&net, "B"));
+    cr_assert(network_connected(&net, "A") && network_connected(&net, "B"));
+    const char *log = lab_log(&lab, hub);
+    cr_assert(strstr(log, "paused peer="), "%s", log);
+    cr_assert_null(strstr(log, "code=busy"), "%s", log);
+    lab_pass(&lab);
+}

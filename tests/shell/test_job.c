@@ -118,3 +118,39 @@ Test(job, pushing_waits_for_room_and_loses_nothing) {
     cr_assert_null(job_queue_take(q, 1, 0));
     job_queue_free(q);
 }
+
+/* One sender of announced jobs: a group holds them all, though the first was there before. */
+static void *send_announced(void *arg) {
+    struct sender *s = arg;
+    for (uint64_t i = 0; i < EACH; i++)
+        job_queue_push(s->queue, numbered(i));
+    return NULL;
+}
+
+Test(job, gathering_waits_for_what_was_announced) {
+    struct job_queue *q = job_queue_new(2 * EACH);
+    struct sender sender = {.queue = q};
+    cr_assert(job_queue_offer(q, numbered(0)));
+    for (size_t i = 0; i < EACH; i++)
+        job_queue_announce(q, 1);
+    cr_assert_eq(pthread_create(&sender.thread, NULL, send_announced, &sender), 0);
+    cr_assert_eq(free_list(job_queue_gather(q, 2 * EACH, -1, 60000)), EACH + 1);
+    pthread_join(sender.thread, NULL);
+    job_queue_free(q);
+}
+
+Test(job, gathering_goes_on_without_what_does_not_come) {
+    struct job_queue *q = job_queue_new(8);
+    job_queue_announce(q, 1);
+    cr_assert_null(job_queue_gather(q, 8, 0, 60000)); /* nothing is there: nothing to wait for */
+    cr_assert(job_queue_offer(q, numbered(0)));
+    cr_assert_eq(free_list(job_queue_gather(q, 8, 0, 1)), 1);
+    job_queue_announce(q, -1);
+    cr_assert(job_queue_offer(q, numbered(1)));
+    cr_assert_eq(free_list(job_queue_gather(q, 8, 0, 60000)), 1);
+    job_queue_announce(q, 1);
+    cr_assert(job_queue_offer(q, numbered(2)));
+    job_queue_close(q);
+    cr_assert_eq(free_list(job_queue_gather(q, 8, -1, 60000)), 1);
+    job_queue_free(q);
+}

@@ -46,7 +46,7 @@ static const struct db_statement statements[STATEMENTS] = {
 };
 
 static const char *const two_migrations[] = {ITEM_TABLE, PART_TABLE};
-static const struct db_schema schema = {APPLICATION, two_migrations, 2};
+static const struct db_schema schema = {APPLICATION, two_migrations, 2, 0};
 
 static struct scratch scratch;
 static char path[PATH_MAX];
@@ -237,7 +237,7 @@ static void leave_hot_log(void) {
 }
 
 Test(db, a_newer_schema_is_refused_untouched) {
-    const struct db_schema older = {APPLICATION, two_migrations, 1};
+    const struct db_schema older = {APPLICATION, two_migrations, 1, 0};
     db_close(open_with(&schema));
     struct snapshot before = snapshot_take();
     cr_assert_eq(open_fails(&older), ERR_SCHEMA_NEWER);
@@ -247,7 +247,7 @@ Test(db, a_newer_schema_is_refused_untouched) {
 }
 
 Test(db, a_newer_schema_in_an_unfolded_log_is_refused_untouched) {
-    const struct db_schema older = {APPLICATION, two_migrations, 1};
+    const struct db_schema older = {APPLICATION, two_migrations, 1, 0};
     leave_hot_log();
     struct snapshot before = snapshot_take();
     cr_assert_eq(open_fails(&older), ERR_SCHEMA_NEWER);
@@ -264,7 +264,7 @@ Test(db, another_applications_database_is_refused_untouched) {
     cr_assert(strstr(e.detail, "0x00000000") && strstr(e.detail, "0x706c656b"), "%s", e.detail);
     snapshot_check(before);
 
-    const struct db_schema other = {0x12345678, two_migrations, 2};
+    const struct db_schema other = {0x12345678, two_migrations, 2, 0};
     cr_assert_eq(unlink(path), 0);
     db_close(open_with(&schema));
     before = snapshot_take();
@@ -286,8 +286,8 @@ Test(db, appended_migrations_run_once_and_keep_rows) {
     const char *const more[] = {ITEM_TABLE, PART_TABLE,
                                 ("ALTER TABLE item ADD COLUMN note TEXT;"
                                  "UPDATE item SET value = value + 1;")};
-    const struct db_schema longer = {APPLICATION, more, 3};
-    const struct db_schema shorter = {APPLICATION, two_migrations, 0};
+    const struct db_schema longer = {APPLICATION, more, 3, 0};
+    const struct db_schema shorter = {APPLICATION, two_migrations, 0, 0};
     db_close(open_with(&shorter));
     cr_assert_eq(raw_int("PRAGMA user_version"), 0);
     struct db *db = open_with(&schema);
@@ -306,7 +306,7 @@ Test(db, a_broken_migration_leaves_the_version_before_it) {
         ("INSERT INTO item (name) VALUES ('x');"
          "CREATE TABLE half (x INTEGER) STRICT; INSERT INTO absent VALUES (1);"),
         PART_TABLE};
-    const struct db_schema bad = {APPLICATION, broken, 3};
+    const struct db_schema bad = {APPLICATION, broken, 3, 0};
     cr_assert_eq(open_fails(&bad), ERR_STORE);
     cr_assert(strstr(e.detail, "migration 2 of 3") && strstr(e.detail, "absent"), "%s", e.detail);
     cr_assert_eq(raw_int("PRAGMA user_version"), 1);
@@ -318,7 +318,7 @@ Test(db, a_broken_migration_leaves_the_version_before_it) {
 
 Test(db, a_migration_cannot_end_its_transaction) {
     const char *const broken[] = {ITEM_TABLE, "INSERT INTO item (name) VALUES ('x'); COMMIT;"};
-    const struct db_schema bad = {APPLICATION, broken, 2};
+    const struct db_schema bad = {APPLICATION, broken, 2, 0};
     cr_assert_eq(open_fails(&bad), ERR_STORE);
     cr_assert(strstr(e.detail, "migration 2 of 2") != NULL, "%s", e.detail);
     cr_assert_eq(raw_int("PRAGMA user_version"), 1);
@@ -331,8 +331,8 @@ Test(db, a_migration_may_rebuild_a_table_but_not_leave_orphans) {
          "INSERT INTO item2 SELECT id, name FROM item; DROP TABLE item;"
          "ALTER TABLE item2 RENAME TO item;"),
         "DELETE FROM item;"};
-    const struct db_schema rebuilt = {APPLICATION, rebuild, 3};
-    const struct db_schema orphaning = {APPLICATION, rebuild, 4};
+    const struct db_schema rebuilt = {APPLICATION, rebuild, 3, 0};
+    const struct db_schema orphaning = {APPLICATION, rebuild, 4, 0};
     struct db *db = open_with(&schema);
     cr_assert_eq(add(db, "a", 1), ERR_OK);
     struct db_query q = db_query(db, ADD_PART);
