@@ -91,13 +91,21 @@ static enum err run_partner_approve(const struct args *a, struct error *e) {
     return local_run(a, &call, show_partner, e);
 }
 
-static enum err run_partner_forget(const struct args *a, struct error *e) {
+static enum err run_verdict(const struct args *a, const char *verb, struct error *e) {
     char path[NAME_PATH_MAX];
-    enum err code = partner_path(a, "forget", path, e);
+    enum err code = partner_path(a, verb, path, e);
     if (code != ERR_OK)
         return code;
     struct local_call call = {.method = API_POST, .path = path, .take_body = json_object()};
     return local_run(a, &call, show_partner, e);
+}
+
+static enum err run_partner_refuse(const struct args *a, struct error *e) {
+    return run_verdict(a, "refuse", e);
+}
+
+static enum err run_partner_forget(const struct args *a, struct error *e) {
+    return run_verdict(a, "forget", e);
 }
 
 /* ---- withdraw ---- */
@@ -325,7 +333,10 @@ static const struct args_command commands[] = {
     {"partner list", "", plain_options, 0, 0, "list the other members", run_partner_list},
     {"partner approve", "NAME", approve_options, 1, 1, "allow sealing to this member",
      run_partner_approve},
-    {"partner forget", "NAME", plain_options, 1, 1, "withdraw the approval", run_partner_forget},
+    {"partner refuse", "NAME", plain_options, 1, 1,
+     "never seal to this member before it is approved, whatever `trust` says", run_partner_refuse},
+    {"partner forget", "NAME", plain_options, 1, 1, "withdraw the approval, or the refusal",
+     run_partner_forget},
     {"withdraw", "", withdraw_options, 0, 0, "take back what an audience was shown, and stop",
      run_withdraw},
     {"audit", "", audit_options, 0, 0, "what was sealed to whom, when, and who decided it",

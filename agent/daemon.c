@@ -12,6 +12,7 @@
 #include "db.h"
 #include "link.h"
 #include "log.h"
+#include "newcomers.h"
 #include "random.h"
 #include "settings.h"
 #include "signals.h"
@@ -36,7 +37,7 @@ struct daemon {
     struct agent *agent;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
-    uv_timer_t limit;
+    uv_timer_t limit, newcomers;
     struct lws_context *context;
     struct web *web;  /* DIR/api.sock */
     struct web *site; /* browsers */
@@ -87,6 +88,22 @@ static void tell_events(struct daemon *d) {
             tell_event(d, names[i].name);
 }
 
+/* Who waits to be let in, and who waited long enough. */
+static void look_at_newcomers(struct daemon *d) {
+    struct error e = {0};
+    enum err code = newcomers_look(d->agent, clock_wall_ms(), &e);
+    if (code)
+        log_event(LOG_ERROR, "store", "code=%s detail=\"%s\"", error_name(code), e.detail);
+}
+
+static void on_newcomers(uv_timer_t *timer) {
+    struct daemon *d = timer->data;
+    look_at_newcomers(d);
+    if (agent_dirty(d->agent))
+        link_outbox(d->link);
+    tell_events(d);
+}
+
 static void serve(void *ctx, struct web_call *take_call) {
     struct daemon *d = ctx;
     size_t count = 0;
@@ -95,8 +112,10 @@ static void serve(void *ctx, struct web_call *take_call) {
     take_call->request.now_ms = clock_wall_ms();
     enum err code = api_dispatch(routes, count, d->agent, &take_call->request, &response);
     web_answer(take_call, code, response);
-    if (agent_dirty(d->agent))
+    if (agent_dirty(d->agent)) {
+        look_at_newcomers(d);
         link_outbox(d->link);
+    }
     tell_events(d);
 }
 
@@ -207,7 +226,8 @@ static enum err open_loop(struct daemon *d, struct error *e) {
     uv_signal_init(&d->loop, &d->terminate);
     uv_signal_init(&d->loop, &d->interrupt);
     uv_timer_init(&d->loop, &d->limit);
-    d->terminate.data = d->interrupt.data = d->limit.data = d;
+    uv_timer_init(&d->loop, &d->newcomers);
+    d->terminate.data = d->interrupt.data = d->limit.data = d->newcomers.data = d;
     return create_context(d, e);
 }
 
@@ -320,6 +340,9 @@ void daemon_run(struct daemon *d, int64_t timeout_ms) {
     if (timeout_ms > 0)
         uv_timer_start(&d->limit, end_loop, (uint64_t)timeout_ms, 0);
     link_start(d->link);
+    if (d->serving) /* once also with `trust = manual`: nobody waits any more */
+        uv_timer_start(&d->newcomers, on_newcomers, 0,
+                       d->settings.trust == TRUST_DIRECTORY ? NEWCOMER_LOOK_MS : 0);
     uv_run(&d->loop, UV_RUN_DEFAULT);
 }
 
@@ -348,6 +371,7 @@ static void close_loop(struct daemon *d) {
     uv_close((uv_handle_t *)&d->terminate, NULL);
     uv_close((uv_handle_t *)&d->interrupt, NULL);
     uv_close((uv_handle_t *)&d->limit, NULL);
+    uv_close((uv_handle_t *)&d->newcomers, NULL);
     watch_close(d->watch);
     if (d->context) {
         lws_context_destroy(d->context);

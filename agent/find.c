@@ -391,8 +391,16 @@ enum err find_room(struct agent *a, const struct find_filter *filter, const stru
 
 /* ---- what a partner sees of us ---- */
 
-static enum err add_snapshot(struct agent *a, const struct snapshot *s, int64_t now_ms,
-                             struct items *items, struct error *e) {
+/* Who looks, and what lets it. */
+struct viewer {
+    const struct public_key *member;
+    const struct approvals *approvals;
+    enum basis basis; /* for the audience at hand */
+};
+
+static enum err add_snapshot(struct agent *a, const struct snapshot *s, const struct viewer *viewer,
+                             int64_t now_ms, struct items *items, struct error *e) {
+    const struct approval *approval = approvals_find(viewer->approvals, viewer->member);
     const struct member *self = directory_member(agent_directory(a), agent_member(a));
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < s->line_count; i++) {
@@ -403,7 +411,10 @@ static enum err add_snapshot(struct agent *a, const struct snapshot *s, int64_t 
                           .step = s->step,
                           .service = charter_service(agent_charter(a), s->lines[i].service),
                           .verified = true,
-                          .zone = items->zone};
+                          .zone = items->zone,
+
+                          .why = basis_name(viewer->basis),
+                          .why_since_ms = approval ? approval->since_ms : 0};
         if (f.site && f.service)
             code = items_add(items, &f, now_ms, e);
     }
@@ -411,8 +422,8 @@ static enum err add_snapshot(struct agent *a, const struct snapshot *s, int64_t 
 }
 
 static enum err preview_audience(struct agent *a, const struct policy_audience *audience,
-                                 const struct records *records, int64_t now_ms, struct items *items,
-                                 struct error *e) {
+                                 const struct viewer *viewer, const struct records *records,
+                                 int64_t now_ms, struct items *items, struct error *e) {
     struct snapshot *s = NULL;
     bool withdrawn = false, paused = false;
     enum err code = withdraw_stands(a, audience->name, &withdrawn, e);
@@ -422,19 +433,22 @@ static enum err preview_audience(struct agent *a, const struct policy_audience *
         return code;
     code = circle_compose(a, audience, records, &s, e);
     if (code == ERR_OK)
-        code = add_snapshot(a, s, now_ms, items, e);
+        code = add_snapshot(a, s, viewer, now_ms, items, e);
     snapshot_free(s);
     return code;
 }
 
-static enum err preview(struct agent *a, const struct public_key *member, int64_t now_ms,
-                        struct items *items, struct error *e) {
+static enum err preview(struct agent *a, struct viewer *viewer, int64_t now_ms, struct items *items,
+                        struct error *e) {
     const struct policy *policy = agent_policy(a);
     struct records records = {0};
     enum err code = records_load(a, &records, e);
-    for (size_t i = 0; code == ERR_OK && policy && i < policy->audience_count; i++)
-        if (policy_has_member(&policy->audiences[i], member))
-            code = preview_audience(a, &policy->audiences[i], &records, now_ms, items, e);
+    for (size_t i = 0; code == ERR_OK && policy && i < policy->audience_count; i++) {
+        const struct policy_audience *audience = &policy->audiences[i];
+        viewer->basis = recipients_basis(a, audience, viewer->approvals, viewer->member);
+        if (viewer->basis != BASIS_NONE && policy_has_member(audience, viewer->member))
+            code = preview_audience(a, audience, viewer, &records, now_ms, items, e);
+    }
     records_done(&records);
     return code;
 }
@@ -443,14 +457,15 @@ enum err find_preview(struct agent *a, const struct public_key *member, int64_t 
                       json_t **ret, struct error *e) {
     struct approvals approvals = {0};
     struct items items = {0};
+    struct viewer viewer = {.member = member, .approvals = &approvals};
     int64_t judged_ms = now_ms;
     enum err code = agent_zone(a, &items.zone, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);
     if (code == ERR_OK)
         code = approvals_load(a, &approvals, e);
-    if (code == ERR_OK && recipients_publish(a) && recipients_allow(a, &approvals, member))
-        code = preview(a, member, judged_ms, &items, e);
+    if (code == ERR_OK && recipients_publish(a))
+        code = preview(a, &viewer, judged_ms, &items, e);
     if (code == ERR_OK)
         code = items_json(&items, &whole, ret, e);
     items_done(&items);

@@ -40,7 +40,7 @@ enum err find_page_parse(const char *offset, const char *limit, struct find_page
 enum err find_room(struct agent *a, const struct find_filter *filter, const struct find_page *page,
                    int64_t now_ms, json_t **ret, struct error *e) MUST_USE;
 /* What `member` sees of us now, by the code that seals: the rows it would find once it approved us,
- * none while we would not seal to it. */
+ * with `why` {"basis": hub, approved or directory, "since"}; none while we would not seal to it. */
 enum err find_preview(struct agent *a, const struct public_key *member, int64_t now_ms,
                       json_t **ret, struct error *e) MUST_USE;
 

@@ -94,6 +94,10 @@ static bool set_more(json_t *row, const struct found *f, int64_t now_ms) {
         ok = set(row, "reports", text_json(f->site->reports)) && ok;
     if (f->site->note[0])
         ok = set(row, "site_note", text_json(f->site->note)) && ok;
+    if (f->why)
+        ok = set(row, "why",
+                 json_pack("{s:s, s:o}", "basis", f->why, "since", time_json(f->why_since_ms))) &&
+             ok;
     return ok;
 }
 

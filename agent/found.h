@@ -15,11 +15,14 @@ struct found {
     const struct charter_service *service; /* says with how many decimals */
     bool verified;
     const struct zone *zone; /* of the charter; NULL: no local times */
+    /* of a preview: why the reader may see it (recipients.h); NULL: not said */
+    const char *why;
+    int64_t why_since_ms; /* 0: by nature */
 };
 
 /* [the issue's keys, hours, note], `last` on an expired row, and what else was said, where it was:
- * blocked_reason blocked_until next_free reports reports_again still_counts site_note. NULL: no
- * memory. */
+ * blocked_reason blocked_until next_free reports reports_again still_counts site_note why.
+ * NULL: no memory. */
 json_t *found_json(const struct found *f, int64_t now_ms);
 /* The least room this row surely has, scaled; false when unknown or expired. */
 bool found_room(const struct found *f, int64_t now_ms, int64_t *ret);

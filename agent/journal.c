@@ -130,20 +130,39 @@ enum err journal_add(struct agent *a, const struct journal_row *row, struct erro
     return code;
 }
 
-/* The members of the recipients that are marked. */
+enum who { EVERYBODY, BY_PERSON, BY_DIRECTORY };
+
+static bool is_among(enum who who, const struct recipient *r) {
+    return who == EVERYBODY || (who == BY_DIRECTORY) == (r->basis == BASIS_DIRECTORY);
+}
+
+/* The members of the recipients that are marked, and among `who`. */
 static enum err add_marked(struct agent *a, const struct circle *c, const bool *marked,
-                           struct journal_row *row, struct error *e) {
+                           enum who who, struct journal_row *row, struct error *e) {
     struct public_key *members = calloc(c->recipients.count + 1, sizeof *members);
     if (!members)
         return error_set(e, ERR_NO_MEMORY, "no memory for %zu members", c->recipients.count);
     row->member_count = 0;
-    for (size_t i = 0; i < c->recipients.count; i++)
-        if (marked[i])
-            members[row->member_count++] = c->recipients.list[i].member;
+    for (size_t i = 0; i < c->recipients.count; i++) {
+        const struct recipient *r = &c->recipients.list[i];
+        if (marked[i] && is_among(who, r))
+            members[row->member_count++] = r->member;
+    }
     row->members = members;
     enum err code = row->member_count > 0 ? journal_add(a, row, e) : ERR_OK;
     row->members = NULL;
     free(members);
+    return code;
+}
+
+/* Whom the directory let in stands apart from whom a person approved. */
+static enum err add_keys(struct agent *a, const struct circle *c, struct journal_row *row,
+                         struct error *e) {
+    enum err code = add_marked(a, c, c->fresh, BY_PERSON, row, e);
+    row->detail = "{\"trust\":\"directory\"}";
+    if (code == ERR_OK)
+        code = add_marked(a, c, c->fresh, BY_DIRECTORY, row, e);
+    row->detail = NULL;
     return code;
 }
 
@@ -157,13 +176,13 @@ enum err journal_sealed(struct agent *a, const struct circle *c, const struct he
                               .precision = c->key_precision,
                               .services = services,
                               .entry = *head};
-    enum err code = add_marked(a, c, c->fresh, &row, e);
+    enum err code = add_keys(a, c, &row, e);
     row.event = JOURNAL_STATE;
     if (code == ERR_OK && c->sealed_seq == head->seq)
-        code = add_marked(a, c, c->granted, &row, e);
+        code = add_marked(a, c, c->granted, EVERYBODY, &row, e);
     row.event = JOURNAL_HISTORY;
     if (code == ERR_OK && c->history_seq == head->seq)
-        code = add_marked(a, c, c->granted, &row, e);
+        code = add_marked(a, c, c->granted, EVERYBODY, &row, e);
     return code;
 }
 

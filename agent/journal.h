@@ -16,6 +16,9 @@
 #define JOURNAL_POLICY "policy"         /* a policy was applied */
 #define JOURNAL_APPROVED "approved"     /* a partner was approved */
 #define JOURNAL_FORGOTTEN "forgotten"   /* its approval was withdrawn */
+#define JOURNAL_REFUSED "refused"       /* it was refused: trust = directory does not let it in */
+#define JOURNAL_WAITING "waiting"       /* trust = directory: it stands in status from now on */
+#define JOURNAL_TRUSTED "trusted"       /* ... and stood there long enough: it is let in */
 #define JOURNAL_WITHDRAWN "withdrawn"   /* somebody withdrew an audience's picture */
 #define JOURNAL_WITHDRAWAL "withdrawal" /* ... and that was sealed to it */
 #define JOURNAL_RESUMED "resumed"       /* undone, a policy was applied, or a pause ended */

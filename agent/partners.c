@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "journal.h"
-#include "recipients.h"
+#include "newcomers.h"
 #include "sharing.h"
 #include "store.h"
 
@@ -26,17 +26,15 @@ static struct db_query partner_query(struct agent *a, int statement,
     return q;
 }
 
-static enum err approved_since(struct agent *a, const struct public_key *member, int64_t *ret_ms,
-                               bool *ret, struct error *e) {
-    struct db_query q = partner_query(a, SQL_PARTNER_SINCE, member);
-    bool found = db_step(&q);
-    int64_t since_ms = found ? db_column_int(&q, 0) : 0;
+/* When a statement's first column has a time for this member; 0: it has none. */
+static enum err since_of(struct agent *a, int statement, const struct public_key *member,
+                         int64_t *ret_ms, struct error *e) {
+    struct db_query q = partner_query(a, statement, member);
+    int64_t since_ms = db_step(&q) ? db_column_int(&q, 0) : 0;
     enum err code = db_finish(&q, e);
-    if (code != ERR_OK)
-        return code;
-    *ret = found;
-    *ret_ms = since_ms;
-    return ERR_OK;
+    if (code == ERR_OK)
+        *ret_ms = since_ms;
+    return code;
 }
 
 enum err sharing_approved(struct agent *a, const struct public_key *member, bool *ret,
@@ -50,7 +48,10 @@ enum err sharing_approved(struct agent *a, const struct public_key *member, bool
         *ret = true;
         return ERR_OK;
     }
-    return approved_since(a, member, &since_ms, ret, e);
+    code = since_of(a, SQL_PARTNER_SINCE, member, &since_ms, e);
+    if (code == ERR_OK)
+        *ret = since_ms != 0;
+    return code;
 }
 
 /* ---- the list ---- */
@@ -102,25 +103,45 @@ static json_t *last_seen_json(const struct seen_list *seen, const struct public_
     return found ? json_string(text_time(found->ms, text)) : json_null();
 }
 
-static json_t *partner_json(const struct member *m, const struct seen_list *seen, bool approved) {
-    char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE];
-    hex_encode(hex, bytes_of(m->key.b, KEY_LEN));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:b}", "name", m->name, "key", hex,
-                     "role", role_name(m->role), "state", member_state_name(m->state),
-                     "fingerprint", fingerprint_text(&m->key, fingerprint), "connected",
-                     "last_seen", last_seen_json(seen, &m->key), "approved", (int)approved);
+/* What is known of partners beside the directory. */
+struct known {
+    struct seen_list seen;
+    struct approvals approvals;
+    struct refusals refusals;
+    struct newcomers newcomers;
+};
+
+static const char *trust_of(const struct known *known, const struct public_key *member) {
+    const struct newcomer *newcomer = newcomers_find(&known->newcomers, member);
+    if (approvals_has(&known->approvals, member))
+        return "approved";
+    if (refusals_has(&known->refusals, member))
+        return "refused";
+    if (newcomer)
+        return newcomer->trusted_ms != 0 ? "directory" : "waiting";
+    return "none";
 }
 
-static enum err list_partners(struct agent *a, const struct seen_list *seen,
-                              const struct approvals *approvals, json_t **ret, struct error *e) {
+static json_t *partner_json(const struct member *m, const struct known *known) {
+    char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE];
+    hex_encode(hex, bytes_of(m->key.b, KEY_LEN));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:b, s:s}", "name", m->name, "key", hex,
+                     "role", role_name(m->role), "state", member_state_name(m->state),
+                     "fingerprint", fingerprint_text(&m->key, fingerprint), "connected",
+                     "last_seen", last_seen_json(&known->seen, &m->key), "approved",
+                     (int)approvals_has(&known->approvals, &m->key), "trust",
+                     trust_of(known, &m->key));
+}
+
+static enum err list_partners(struct agent *a, const struct known *known, json_t **ret,
+                              struct error *e) {
     const struct directory *d = agent_directory(a);
     json_t *list = json_array();
     int failed = list ? 0 : -1;
     for (size_t i = 0; !failed && i < directory_member_count(d); i++) {
         const struct member *m = directory_member_at(d, i);
         if (!key_equal(&m->key, agent_member(a)))
-            failed = json_array_append_new(
-                list, partner_json(m, seen, approvals_has(approvals, &m->key)));
+            failed = json_array_append_new(list, partner_json(m, known));
     }
     if (failed) {
         json_decref(list);
@@ -131,21 +152,26 @@ static enum err list_partners(struct agent *a, const struct seen_list *seen,
 }
 
 enum err sharing_partners(struct agent *a, json_t **ret, struct error *e) {
-    struct seen_list seen = {0};
-    struct approvals approvals = {0};
+    struct known known = {.seen = {0}};
     enum err code = agent_need_joined(a, e);
     if (code == ERR_OK)
-        code = load_seen(a, &seen, e);
+        code = load_seen(a, &known.seen, e);
     if (code == ERR_OK)
-        code = approvals_load(a, &approvals, e);
+        code = approvals_load(a, &known.approvals, e);
     if (code == ERR_OK)
-        code = list_partners(a, &seen, &approvals, ret, e);
-    free(seen.list);
-    approvals_done(&approvals);
+        code = refusals_load(a, &known.refusals, e);
+    if (code == ERR_OK)
+        code = newcomers_load(a, &known.newcomers, e);
+    if (code == ERR_OK)
+        code = list_partners(a, &known, ret, e);
+    free(known.seen.list);
+    approvals_done(&known.approvals);
+    refusals_done(&known.refusals);
+    newcomers_done(&known.newcomers);
     return code;
 }
 
-/* ---- approve, forget ---- */
+/* ---- approve, refuse, forget ---- */
 
 enum err sharing_find_member(struct agent *a, const char *name, struct public_key *ret,
                              struct error *e) {
@@ -187,17 +213,47 @@ static enum err check_approval(struct agent *a, const struct public_key *member,
     return ERR_OK;
 }
 
-static enum err put_partner(struct agent *a, const struct public_key *member, const char *actor,
-                            int64_t now_ms, bool approve, struct error *e) {
-    struct db_query q = partner_query(a, approve ? SQL_PARTNER_ADD : SQL_PARTNER_FORGET, member);
-    if (approve) {
-        db_bind_int(&q, ":now", now_ms);
-        db_bind_text(&q, ":actor", actor ? actor : "");
-    }
+/* What people decide about a partner. Each undoes the others, and what it waited. */
+enum verdict { VERDICT_APPROVE, VERDICT_REFUSE, VERDICT_FORGET };
+
+static const struct {
+    int add, drop[2]; /* statements; -1: none */
+    const char *event;
+} verdicts[] = {
+    [VERDICT_APPROVE] = {SQL_PARTNER_ADD, {SQL_REFUSED_LIFT, -1}, JOURNAL_APPROVED},
+    [VERDICT_REFUSE] = {SQL_REFUSED_ADD, {SQL_PARTNER_FORGET, -1}, JOURNAL_REFUSED},
+    [VERDICT_FORGET] = {-1, {SQL_PARTNER_FORGET, SQL_REFUSED_LIFT}, JOURNAL_FORGOTTEN},
+};
+
+static enum err drop_partner(struct agent *a, int statement, const struct public_key *member,
+                             bool *ret_any, struct error *e) {
+    struct db_query q = partner_query(a, statement, member);
     enum err code = run(&q, e);
-    if (code != ERR_OK || db_changes(agent_db(a)) == 0)
+    *ret_any = *ret_any || (code == ERR_OK && db_changes(agent_db(a)) > 0);
+    return code;
+}
+
+static enum err add_partner(struct agent *a, int statement, const struct public_key *member,
+                            const char *actor, int64_t now_ms, bool *ret_any, struct error *e) {
+    struct db_query q = partner_query(a, statement, member);
+    db_bind_int(&q, ":now", now_ms);
+    db_bind_text(&q, ":actor", actor ? actor : "");
+    enum err code = run(&q, e);
+    *ret_any = *ret_any || (code == ERR_OK && db_changes(agent_db(a)) > 0);
+    return code;
+}
+
+static enum err put_partner(struct agent *a, const struct public_key *member, const char *actor,
+                            int64_t now_ms, enum verdict verdict, struct error *e) {
+    bool any = false, waited = false;
+    enum err code = drop_partner(a, SQL_NEWCOMER_FORGET, member, &waited, e);
+    for (size_t i = 0; code == ERR_OK && i < 2 && verdicts[verdict].drop[i] >= 0; i++)
+        code = drop_partner(a, verdicts[verdict].drop[i], member, &any, e);
+    if (code == ERR_OK && verdicts[verdict].add >= 0)
+        code = add_partner(a, verdicts[verdict].add, member, actor, now_ms, &any, e);
+    if (code != ERR_OK || !any)
         return code; /* it stood like that already */
-    struct journal_row row = {.event = approve ? JOURNAL_APPROVED : JOURNAL_FORGOTTEN,
+    struct journal_row row = {.event = verdicts[verdict].event,
                               .at_ms = now_ms,
                               .members = member,
                               .member_count = 1,
@@ -205,14 +261,14 @@ static enum err put_partner(struct agent *a, const struct public_key *member, co
     return journal_add(a, &row, e);
 }
 
-/* The approval and its row in the journal: both or neither. */
+/* The verdict and its row in the journal: both or neither. */
 static enum err set_partner(struct agent *a, const struct public_key *member, const char *actor,
-                            int64_t now_ms, bool approve, struct error *e) {
+                            int64_t now_ms, enum verdict verdict, struct error *e) {
     struct db *db = agent_db(a);
     enum err code = db_begin(db, e);
     if (code != ERR_OK)
         return code;
-    code = put_partner(a, member, actor, now_ms, approve, e);
+    code = put_partner(a, member, actor, now_ms, verdict, e);
     if (code == ERR_OK)
         return db_commit(db, e);
     db_rollback(db);
@@ -224,21 +280,23 @@ static void changed(struct agent *a) {
     agent_raise_event(a, AGENT_EVENT_STATUS | AGENT_EVENT_PICTURE);
 }
 
-static enum err approval_json(struct agent *a, const struct public_key *member, json_t **ret,
-                              struct error *e) {
+static enum err verdict_json(struct agent *a, const struct public_key *member, json_t **ret,
+                             struct error *e) {
     char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE], since[TEXT_TIME_SIZE];
     const struct member *m = directory_member(agent_directory(a), member);
-    int64_t since_ms = 0;
-    bool approved = false;
-    enum err code = m ? approved_since(a, member, &since_ms, &approved, e) : ERR_OK;
+    int64_t approved_ms = 0, refused_ms = 0;
+    enum err code = m ? since_of(a, SQL_PARTNER_SINCE, member, &approved_ms, e) : ERR_OK;
+    if (code == ERR_OK)
+        code = since_of(a, SQL_REFUSED_SINCE, member, &refused_ms, e);
     if (code != ERR_OK)
         return code;
-    approved = approved || !m;
+    int64_t since_ms = approved_ms != 0 ? approved_ms : refused_ms;
     hex_encode(hex, bytes_of(member->b, KEY_LEN));
-    json_t *made =
-        json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m ? m->name : HUB, "key", hex, "fingerprint",
-                  fingerprint_text(member, fingerprint), "approved", (int)approved, "since",
-                  since_ms ? json_string(text_time(since_ms, since)) : json_null());
+    json_t *made = json_pack(
+        "{s:s, s:s, s:s, s:b, s:b, s:s, s:o}", "name", m ? m->name : HUB, "key", hex, "fingerprint",
+        fingerprint_text(member, fingerprint), "approved", (int)(!m || approved_ms != 0), "refused",
+        (int)(refused_ms != 0), "mode", trust_name(agent_settings(a)->trust), "since",
+        since_ms ? json_string(text_time(since_ms, since)) : json_null());
     if (!made)
         return error_set(e, ERR_NO_MEMORY, "no memory for the answer");
     *ret = made;
@@ -252,24 +310,46 @@ enum err sharing_approve(struct agent *a, const char *name, const char *fingerpr
     if (code == ERR_OK)
         code = check_approval(a, &member, fingerprint, e);
     if (code == ERR_OK && !key_equal(&member, directory_network(agent_directory(a)))) {
-        code = set_partner(a, &member, actor, now_ms, true, e);
+        code = set_partner(a, &member, actor, now_ms, VERDICT_APPROVE, e);
         changed(a);
     }
-    return code != ERR_OK ? code : approval_json(a, &member, ret, e);
+    return code != ERR_OK ? code : verdict_json(a, &member, ret, e);
+}
+
+static enum err check_not_hub(struct agent *a, const struct public_key *member, struct error *e) {
+    if (key_equal(member, directory_network(agent_directory(a))))
+        return error_set(
+            e, ERR_USAGE,
+            "the hub is approved by joining: take @hub out of the policy to share nothing "
+            "with it");
+    return ERR_OK;
+}
+
+enum err sharing_refuse(struct agent *a, const char *name, const char *actor, int64_t now_ms,
+                        json_t **ret, struct error *e) {
+    struct public_key member;
+    enum err code = sharing_find_member(a, name, &member, e);
+    if (code == ERR_OK)
+        code = check_not_hub(a, &member, e);
+    if (code == ERR_OK && key_equal(&member, agent_member(a)))
+        code = error_set(e, ERR_USAGE, "'%s' is this organisation itself: refuse partners",
+                         directory_member(agent_directory(a), &member)->name);
+    if (code != ERR_OK)
+        return code;
+    code = set_partner(a, &member, actor, now_ms, VERDICT_REFUSE, e);
+    changed(a);
+    return code != ERR_OK ? code : verdict_json(a, &member, ret, e);
 }
 
 enum err sharing_forget(struct agent *a, const char *name, const char *actor, int64_t now_ms,
                         json_t **ret, struct error *e) {
     struct public_key member;
     enum err code = sharing_find_member(a, name, &member, e);
+    if (code == ERR_OK)
+        code = check_not_hub(a, &member, e);
     if (code != ERR_OK)
         return code;
-    if (key_equal(&member, directory_network(agent_directory(a))))
-        return error_set(
-            e, ERR_USAGE,
-            "the hub is approved by joining: take @hub out of the policy to share nothing "
-            "with it");
-    code = set_partner(a, &member, actor, now_ms, false, e);
+    code = set_partner(a, &member, actor, now_ms, VERDICT_FORGET, e);
     changed(a);
-    return code != ERR_OK ? code : approval_json(a, &member, ret, e);
+    return code != ERR_OK ? code : verdict_json(a, &member, ret, e);
 }

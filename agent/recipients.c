@@ -7,8 +7,9 @@
 
 #include "store.h"
 
-static int compare_keys(const void *left, const void *right) {
-    return key_compare(left, right);
+static int compare_approvals(const void *left, const void *right) {
+    return key_compare(&((const struct approval *)left)->member,
+                       &((const struct approval *)right)->member);
 }
 
 /* ---- approvals ---- */
@@ -23,50 +24,95 @@ static enum err count_approvals(struct agent *a, size_t *ret, struct error *e) {
     return code;
 }
 
+static enum err take_approval(struct db_query *q, struct approval *ret, struct error *e) {
+    ret->since_ms = db_column_int(q, 1);
+    ret->directory = db_column_int(q, 2) != 0;
+    return key_from_bytes(&ret->member, db_column_blob(q, 0), e);
+}
+
 enum err approvals_load(struct agent *a, struct approvals *ret, struct error *e) {
     size_t expected = 0;
     enum err code = count_approvals(a, &expected, e);
     if (code != ERR_OK)
         return code;
-    struct approvals made = {.members = calloc(expected + 1, sizeof *made.members)};
-    if (!made.members)
+    struct approvals made = {.list = calloc(expected + 1, sizeof *made.list)};
+    if (!made.list)
         return error_set(e, ERR_NO_MEMORY, "no memory for %zu approvals", expected);
     struct db_query q = db_query(agent_db(a), SQL_PARTNERS);
     db_bind_int(&q, ":network", agent_network(a));
+    db_bind_int(&q, ":directory", agent_settings(a)->trust == TRUST_DIRECTORY);
     while (code == ERR_OK && made.count < expected && db_step(&q))
-        code = key_from_bytes(&made.members[made.count++], db_column_blob(&q, 0), e);
+        code = take_approval(&q, &made.list[made.count++], e);
     enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
     code = code != ERR_OK ? code : finished;
     if (code != ERR_OK) {
-        free(made.members);
+        free(made.list);
         return code;
     }
-    qsort(made.members, made.count, sizeof *made.members, compare_keys);
+    qsort(made.list, made.count, sizeof *made.list, compare_approvals);
     *ret = made;
     return ERR_OK;
 }
 
 void approvals_done(struct approvals *approvals) {
-    free(approvals->members);
+    free(approvals->list);
     *approvals = (struct approvals){0};
 }
 
+const struct approval *approvals_find(const struct approvals *approvals,
+                                      const struct public_key *member) {
+    struct approval wanted = {.member = *member};
+    if (approvals->count == 0)
+        return NULL;
+    return bsearch(&wanted, approvals->list, approvals->count, sizeof *approvals->list,
+                   compare_approvals);
+}
+
 bool approvals_has(const struct approvals *approvals, const struct public_key *member) {
-    return approvals->count > 0 && bsearch(member, approvals->members, approvals->count,
-                                           sizeof *approvals->members, compare_keys) != NULL;
+    const struct approval *found = approvals_find(approvals, member);
+    return found && !found->directory;
 }
 
 /* ---- recipients ---- */
 
-bool recipients_allow(struct agent *a, const struct approvals *approvals,
-                      const struct public_key *member) {
+const char *basis_name(enum basis b) {
+    switch (b) {
+    case BASIS_NONE:
+        return NULL;
+    case BASIS_HUB:
+        return "hub";
+    case BASIS_APPROVED:
+        return "approved";
+    case BASIS_DIRECTORY:
+        return "directory";
+    }
+    return NULL;
+}
+
+bool recipients_coarse(const struct policy_audience *audience) {
+    switch (audience->precision.kind) {
+    case PRECISION_BAND:
+    case PRECISION_LIGHT:
+        return true;
+    case PRECISION_EXACT:
+    case PRECISION_ROUNDED:
+        return false;
+    }
+    return false;
+}
+
+enum basis recipients_basis(struct agent *a, const struct policy_audience *audience,
+                            const struct approvals *approvals, const struct public_key *member) {
     const struct directory *d = agent_directory(a);
     if (key_equal(member, directory_network(d)))
-        return true; /* approved by joining */
-    if (key_equal(member, agent_member(a)))
-        return false;
+        return BASIS_HUB; /* approved by joining */
     const struct member *m = directory_member(d, member);
-    return m && m->state == MEMBER_ADMITTED && approvals_has(approvals, member);
+    if (!m || m->state != MEMBER_ADMITTED || key_equal(member, agent_member(a)))
+        return BASIS_NONE;
+    const struct approval *found = approvals_find(approvals, member);
+    if (!found || (found->directory && !recipients_coarse(audience)))
+        return BASIS_NONE;
+    return found->directory ? BASIS_DIRECTORY : BASIS_APPROVED;
 }
 
 bool recipients_publish(struct agent *a) {
@@ -81,58 +127,74 @@ static int compare_recipients(const void *left, const void *right) {
                        &((const struct recipient *)right)->agent);
 }
 
-/* The audience's members that are allowed, sorted; the hub stands apart. */
+/* A member of the audience who is allowed, and why. */
+struct allowed {
+    struct public_key member;
+    enum basis basis;
+};
+struct allowed_list {
+    struct allowed *list; /* sorted by member, without the hub */
+    size_t count;
+    bool hub;
+};
+
+static int compare_allowed(const void *left, const void *right) {
+    return key_compare(&((const struct allowed *)left)->member,
+                       &((const struct allowed *)right)->member);
+}
+
 static enum err allowed_members(struct agent *a, const struct policy_audience *audience,
-                                const struct approvals *approvals, struct public_key **ret,
-                                size_t *ret_count, bool *ret_hub, struct error *e) {
-    struct public_key *list = calloc(audience->member_count + 1, sizeof *list);
-    if (!list)
+                                const struct approvals *approvals, struct allowed_list *ret,
+                                struct error *e) {
+    struct allowed_list made = {.list = calloc(audience->member_count + 1, sizeof *made.list)};
+    if (!made.list)
         return error_set(e, ERR_NO_MEMORY, "no memory for %zu members", audience->member_count);
-    size_t count = 0;
-    bool hub = false;
     for (size_t i = 0; i < audience->member_count; i++) {
         const struct public_key *member = &audience->members[i];
-        if (key_equal(member, directory_network(agent_directory(a))))
-            hub = true;
-        else if (recipients_allow(a, approvals, member))
-            list[count++] = *member;
+        enum basis basis = recipients_basis(a, audience, approvals, member);
+        if (basis == BASIS_HUB)
+            made.hub = true;
+        else if (basis != BASIS_NONE)
+            made.list[made.count++] = (struct allowed){*member, basis};
     }
-    qsort(list, count, sizeof *list, compare_keys);
-    *ret = list;
-    *ret_count = count;
-    *ret_hub = hub;
+    qsort(made.list, made.count, sizeof *made.list, compare_allowed);
+    *ret = made;
     return ERR_OK;
 }
 
-static bool listed(const struct public_key *list, size_t count, const struct public_key *member) {
-    return count > 0 && bsearch(member, list, count, sizeof *list, compare_keys) != NULL;
+static const struct allowed *find_allowed(const struct allowed_list *members,
+                                          const struct public_key *member) {
+    struct allowed wanted = {.member = *member};
+    if (members->count == 0)
+        return NULL;
+    return bsearch(&wanted, members->list, members->count, sizeof *members->list, compare_allowed);
 }
 
 enum err recipients_of(struct agent *a, const struct policy_audience *audience,
                        const struct approvals *approvals, struct recipients *ret, struct error *e) {
     const struct directory *d = agent_directory(a);
-    struct public_key *members = NULL;
-    size_t member_count = 0;
-    bool hub = false;
-    enum err code = allowed_members(a, audience, approvals, &members, &member_count, &hub, e);
+    struct allowed_list members;
+    enum err code = allowed_members(a, audience, approvals, &members, e);
     if (code != ERR_OK)
         return code;
     size_t agents = directory_agent_count(d);
     struct recipients made = {.list = calloc(agents + 1, sizeof *made.list)};
     if (!made.list) {
-        free(members);
+        free(members.list);
         return error_set(e, ERR_NO_MEMORY, "no memory for %zu recipients", agents);
     }
     for (size_t i = 0; i < agents; i++) {
         const struct member_agent *agent = directory_agent_at(d, i);
-        if (!agent->revoked && listed(members, member_count, &agent->member->key))
+        const struct allowed *allowed =
+            agent->revoked ? NULL : find_allowed(&members, &agent->member->key);
+        if (allowed)
             made.list[made.count++] =
-                (struct recipient){agent->agent, agent->box, agent->member->key};
+                (struct recipient){agent->agent, agent->box, agent->member->key, allowed->basis};
     }
-    if (hub)
-        made.list[made.count++] =
-            (struct recipient){*directory_network(d), *directory_hub_box(d), *directory_network(d)};
-    free(members);
+    if (members.hub)
+        made.list[made.count++] = (struct recipient){*directory_network(d), *directory_hub_box(d),
+                                                     *directory_network(d), BASIS_HUB};
+    free(members.list);
     qsort(made.list, made.count, sizeof *made.list, compare_recipients);
     *ret = made;
     return ERR_OK;

@@ -5,26 +5,44 @@
 
 #include "agent.h"
 
-/* The partners this administrator approved, sorted. */
+/* A partner this administrator approved; or one that `trust = directory` let in (newcomers.h),
+ * whom nothing finer than band may be sealed to. */
+struct approval {
+    struct public_key member;
+    int64_t since_ms;
+    bool directory;
+};
 struct approvals {
-    struct public_key *members;
+    struct approval *list; /* sorted by member */
     size_t count;
 };
 enum err approvals_load(struct agent *a, struct approvals *ret, struct error *e) MUST_USE;
 void approvals_done(struct approvals *approvals);
+/* NULL: neither. */
+const struct approval *approvals_find(const struct approvals *approvals,
+                                      const struct public_key *member);
+/* Whether the administrator approved this member. */
 bool approvals_has(const struct approvals *approvals, const struct public_key *member);
+
+/* Why an audience may be sealed to a member. */
+enum basis { BASIS_NONE, BASIS_HUB, BASIS_APPROVED, BASIS_DIRECTORY };
+const char *basis_name(enum basis b); /* NULL for none */
 
 /* One agent of a member, or the hub (agent = member = the network's key). */
 struct recipient {
     struct public_key agent, box, member;
+    enum basis basis;
 };
 struct recipients {
     struct recipient *list; /* sorted by agent */
     size_t count;
 };
-/* Whether anything may be sealed to this member now: admitted, approved or the hub, and not us. */
-bool recipients_allow(struct agent *a, const struct approvals *approvals,
-                      const struct public_key *member);
+/* Whether this audience shows so little that `trust = directory` may let somebody in. */
+bool recipients_coarse(const struct policy_audience *audience);
+/* Whether the audience may be sealed to this member now, were it in it: admitted, approved or let
+ * in or the hub, and not us. */
+enum basis recipients_basis(struct agent *a, const struct policy_audience *audience,
+                            const struct approvals *approvals, const struct public_key *member);
 /* Whether we publish at all: joined, admitted, and not an observer. */
 bool recipients_publish(struct agent *a);
 /* The agents, not revoked, of the audience's members who are allowed. */

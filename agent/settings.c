@@ -24,12 +24,34 @@ static const struct config_key keys[] = {
      "Names that browsers may reach the screens by besides localhost, separated by spaces"},
     {"log.level", CONFIG_TEXT, TEXT_KEY(log), 0, 0, "info",
      "Least level logged: error, warn, info or debug"},
+    {"trust", CONFIG_TEXT, TEXT_KEY(trust_text), 0, 0, "manual",
+     "Who is sealed to: manual (only partners that were approved) or directory (at band and light "
+     "also members of an audience that stood 24 hours in status and were not refused)"},
 };
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
 
 const struct config_key *settings_keys(size_t *ret_count) {
     *ret_count = KEY_COUNT;
     return keys;
+}
+
+const char *trust_name(enum trust t) {
+    switch (t) {
+    case TRUST_MANUAL:
+        return "manual";
+    case TRUST_DIRECTORY:
+        return "directory";
+    }
+    return "?";
+}
+
+static enum err parse_trust(const char *text, enum trust *ret, struct error *e) {
+    for (int t = TRUST_MANUAL; t <= TRUST_DIRECTORY; t++)
+        if (strcmp(text, trust_name((enum trust)t)) == 0) {
+            *ret = (enum trust)t;
+            return ERR_OK;
+        }
+    return error_set(e, ERR_CONFIG, "found '%.15s', expected manual or directory", text);
 }
 
 /* The file's form is right; are the values? */
@@ -46,6 +68,8 @@ static enum err check(struct agent_settings *s, const char *path, struct error *
                         "found only one of web.cert and web.key, expected both or neither");
     if (log_level_parse(s->log, &s->log_level, &why) != ERR_OK)
         return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", why.detail);
+    if (parse_trust(s->trust_text, &s->trust, &why) != ERR_OK)
+        return error_at(e, ERR_CONFIG, path, 0, 0, "trust: %.200s", why.detail);
     return ERR_OK;
 }
 

@@ -12,6 +12,11 @@
 #define AGENT_LISTEN_MAX 144
 #define AGENT_WEB_LISTEN "127.0.0.1:7536" /* when nothing is said, and it is free */
 
+/* Who may be sealed to without an approval: nobody, or at band and light who stood long enough in
+ * `status` (newcomers.h). */
+enum trust { TRUST_MANUAL, TRUST_DIRECTORY };
+const char *trust_name(enum trust t);
+
 struct agent_settings {
     char hub[INVITE_ADDRESS_MAX]; /* "ws://HOST:PORT"; "": the address of the invitation */
     char ca[4096];                /* PEM file for wss; "": the system's */
@@ -20,6 +25,8 @@ struct agent_settings {
     char web_cert[4096], web_key[4096]; /* PEM files; "": no TLS */
     char web_hosts[1024];               /* names besides loopback ones */
     enum log_level log_level;           /* what `log.level` says */
+    char trust_text[16];
+    enum trust trust; /* what `trust` says */
 };
 
 const struct config_key *settings_keys(size_t *ret_count);

@@ -6,8 +6,8 @@
 
 #include "find.h"
 #include "journal.h"
+#include "newcomers.h"
 #include "pause.h"
-#include "recipients.h"
 #include "sharing_diff.h"
 #include "store.h"
 #include "withdraw.h"
@@ -66,6 +66,7 @@ struct report {
     const struct public_key *named; /* sorted */
     size_t named_count;
     const struct approvals *approvals;
+    const struct refusals *refusals;
     json_t *findings;
     size_t problems;
     bool failed;
@@ -77,6 +78,35 @@ static void report(struct report *r, bool problem, const char *code, const char 
                                 "code", code, "subject", subject, "detail", detail);
     r->failed |= json_array_append_new(r->findings, finding) != 0;
     r->problems += problem;
+}
+
+/* Whether some audience of the policy that names this member is as coarse, or as fine. */
+static bool named_in(const struct policy *p, const struct public_key *key, bool coarse) {
+    for (size_t i = 0; i < p->audience_count; i++)
+        if (recipients_coarse(&p->audiences[i]) == coarse &&
+            policy_has_member(&p->audiences[i], key))
+            return true;
+    return false;
+}
+
+static void check_unapproved(struct report *r, const struct public_key *key, const char *name) {
+    bool directory = agent_settings(r->agent)->trust == TRUST_DIRECTORY;
+    bool refused = refusals_has(r->refusals, key);
+    if (refused)
+        report(r, false, "refused", name,
+               "was refused: nothing is sealed to it until plek-agent partner approve");
+    else if (directory && named_in(r->policy, key, true))
+        report(
+            r, false, "directory", name,
+            "is not approved: by trust = directory it is shown bands and lights once it stood 24 "
+            "hours in plek-agent status; plek-agent partner refuse stops that");
+    if (!refused && (!directory || named_in(r->policy, key, false)))
+        report(r, true, "unapproved", name,
+               directory
+                   ? "is not approved: what is exact or rounded is not sealed to it until "
+                     "plek-agent partner approve (compare its fingerprint by phone)"
+                   : "is not approved: nothing is sealed to it until plek-agent partner approve "
+                     "(compare its fingerprint by phone)");
 }
 
 static void check_member(struct report *r, const struct public_key *key) {
@@ -92,10 +122,7 @@ static void check_member(struct report *r, const struct public_key *key) {
         report(r, false, "suspended", m->name,
                "is suspended: nothing is sealed to it until it is resumed");
     else if (needs_approval(r->agent, r->approvals, key))
-        report(r, true, "unapproved", m->name,
-               "is not approved: nothing is sealed to it until plek-agent partner approve (compare "
-               "its "
-               "fingerprint by phone)");
+        check_unapproved(r, key, m->name);
 }
 
 static void check_services(struct report *r, const struct policy_audience *audience) {
@@ -165,10 +192,16 @@ static void check_all(struct report *r) {
 static enum err check_policy(struct agent *a, const struct policy *policy, json_t **ret,
                              bool *ret_ok, struct error *e) {
     struct approvals approvals = {0};
+    struct refusals refusals = {0};
     struct public_key *named = NULL;
-    struct report r = {
-        .agent = a, .policy = policy, .approvals = &approvals, .findings = json_array()};
+    struct report r = {.agent = a,
+                       .policy = policy,
+                       .approvals = &approvals,
+                       .refusals = &refusals,
+                       .findings = json_array()};
     enum err code = r.findings ? approvals_load(a, &approvals, e) : no_memory(e);
+    if (code == ERR_OK)
+        code = refusals_load(a, &refusals, e);
     if (code == ERR_OK)
         code = named_members(policy, &named, &r.named_count, e);
     if (code == ERR_OK) {
@@ -177,6 +210,7 @@ static enum err check_policy(struct agent *a, const struct policy *policy, json_
         code = r.failed ? no_memory(e) : ERR_OK;
     }
     free(named);
+    refusals_done(&refusals);
     approvals_done(&approvals);
     if (code != ERR_OK) {
         json_decref(r.findings);
@@ -258,7 +292,8 @@ static int split_findings(const json_t *findings, json_t *warnings, json_t *unap
         json_unpack(finding, "{s:s, s:s, s:s, s:s}", "level", &level, "code", &code, "subject",
                     &subject, "detail", &detail);
         bool problem = strcmp(level, "problem") == 0;
-        bool state = strcmp(code, "suspended") == 0 || strcmp(code, "observer") == 0;
+        bool state = strcmp(code, "suspended") == 0 || strcmp(code, "observer") == 0 ||
+                     strcmp(code, "refused") == 0 || strcmp(code, "directory") == 0;
         if (strcmp(code, "unapproved") == 0)
             failed |= json_array_append_new(unapproved, json_string(subject));
         if (problem || state)

@@ -30,17 +30,24 @@ enum err sharing_check(struct agent *a, int64_t now_ms, json_t **ret, struct err
 enum err sharing_preview(struct agent *a, const char *partner, int64_t now_ms, json_t **ret,
                          struct error *e) MUST_USE;
 
-/* [{"name","key","role","state","fingerprint","connected","last_seen","approved"}]: every other
- * member. connected is null (the hub knows), last_seen the newest picture's. */
+/* [{"name","key","role","state","fingerprint","connected","last_seen","approved","trust"}]: every
+ * other member. connected is null (the hub knows), last_seen the newest picture's; trust: approved,
+ * refused, waiting, directory (newcomers.h) or none. */
 enum err sharing_partners(struct agent *a, json_t **ret, struct error *e) MUST_USE;
 /* Never asks. fingerprint NULL: not compared. "@hub" names the hub. ERR_UNKNOWN_MEMBER,
- * ERR_FINGERPRINT, ERR_REMOVED. Gives {"name","key","fingerprint","approved":true,"since"}. */
+ * ERR_FINGERPRINT, ERR_REMOVED. Lifts a refusal. Gives {"name","key","fingerprint","approved",
+ * "refused","mode","since"}; mode: `trust` of agent.conf. */
 enum err sharing_approve(struct agent *a, const char *name, const char *fingerprint,
                          const char *actor, int64_t now_ms, json_t **ret, struct error *e) MUST_USE;
 /* A name, a key in hex or "@hub" (the network's key). ERR_UNKNOWN_MEMBER. */
 enum err sharing_find_member(struct agent *a, const char *name, struct public_key *ret,
                              struct error *e) MUST_USE;
-/* Withdraws the approval: nothing newer is sealed to it. ERR_UNKNOWN_MEMBER; ERR_USAGE for @hub. */
+/* Withdraws an approval too; `trust = directory` does not let it in until it is approved.
+ * ERR_UNKNOWN_MEMBER; ERR_USAGE for @hub and ourselves. */
+enum err sharing_refuse(struct agent *a, const char *name, const char *actor, int64_t now_ms,
+                        json_t **ret, struct error *e) MUST_USE;
+/* Withdraws the approval, or the refusal: nothing newer is sealed to it, unless `trust = directory`
+ * lets it in later. ERR_UNKNOWN_MEMBER; ERR_USAGE for @hub. */
 enum err sharing_forget(struct agent *a, const char *name, const char *actor, int64_t now_ms,
                         json_t **ret, struct error *e) MUST_USE;
 /* The hub is approved by joining; our own member by nature. */

@@ -87,6 +87,11 @@ static enum err partner_approve(void *domain, const struct api_request *r, json_
     return sharing_approve(domain, r->params[0], fingerprint, r->actor, r->now_ms, ret, e);
 }
 
+static enum err partner_refuse(void *domain, const struct api_request *r, json_t **ret,
+                               struct error *e) {
+    return sharing_refuse(domain, r->params[0], r->actor, r->now_ms, ret, e);
+}
+
 static enum err partner_forget(void *domain, const struct api_request *r, json_t **ret,
                                struct error *e) {
     return sharing_forget(domain, r->params[0], r->actor, r->now_ms, ret, e);
@@ -185,7 +190,10 @@ static const struct api_route routes[] = {
     {API_GET, API_VIEWER, "/v1/partners", partner_list, "the other members"},
     {API_POST, API_ADMIN, "/v1/partners/{name}/approve", partner_approve,
      "allows sealing to a partner"},
-    {API_POST, API_ADMIN, "/v1/partners/{name}/forget", partner_forget, "withdraws the approval"},
+    {API_POST, API_ADMIN, "/v1/partners/{name}/refuse", partner_refuse,
+     "trust = directory does not let it in; an approval lifts that"},
+    {API_POST, API_ADMIN, "/v1/partners/{name}/forget", partner_forget,
+     "withdraws the approval, or the refusal"},
     {API_POST, API_ADMIN, "/v1/withdraw", withdraw,
      "takes back what an audience was shown: {audience?, undo?, dry_run?}"},
     {API_POST, API_ADMIN, "/v1/pause", pause,

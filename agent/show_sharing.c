@@ -120,11 +120,36 @@ void show_applied(const json_t *answer, FILE *out) {
         fputs("\nDry run: nothing was changed.\n", out);
 }
 
+/* Each reason once: there are few, and mostly one. */
+static void print_why(const json_t *rows, FILE *out) {
+    static const struct {
+        const char *basis, *text;
+    } reasons[] = {{"hub", "it is the hub, which is approved by joining"},
+                   {"approved", "approved since"},
+                   {"directory", "not approved; let in by trust = directory since"}};
+    for (size_t k = 0; k < sizeof reasons / sizeof reasons[0]; k++) {
+        char room[SHOW_TEXT_SIZE];
+        size_t i;
+        json_t *row, *found = NULL;
+        json_array_foreach(rows, i, row) {
+            json_t *why = json_object_get(row, "why");
+            const char *basis = json_string_value(json_object_get(why, "basis"));
+            if (!found && basis && strcmp(basis, reasons[k].basis) == 0)
+                found = why;
+        }
+        if (found)
+            fprintf(out, "Why it may see this: %s%s%s\n", reasons[k].text, k > 0 ? " " : "",
+                    k > 0 ? show_cell(found, "since", room) : "");
+    }
+}
+
 void show_preview(const json_t *answer, FILE *out) {
-    if (json_array_size(answer) == 0)
+    if (json_array_size(answer) == 0) {
         fputs("This partner sees nothing of us now. `plek-agent policy check` says why.\n", out);
-    else
-        show_find(answer, out);
+        return;
+    }
+    print_why(answer, out);
+    show_find(answer, out);
 }
 
 void show_findings(const json_t *answer, FILE *out) {
@@ -144,10 +169,10 @@ void show_findings(const json_t *answer, FILE *out) {
 /* ---- partners ---- */
 
 void show_partners(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"NAME",     "ROLE",      "STATE",
-                                           "APPROVED", "LAST SEEN", "FINGERPRINT"};
-    static const char *const keys[] = {"name",     "role",      "state",
-                                       "approved", "last_seen", "fingerprint"};
+    static const char *const headings[] = {"NAME",  "ROLE",      "STATE",
+                                           "TRUST", "LAST SEEN", "FINGERPRINT"};
+    static const char *const keys[] = {"name",  "role",      "state",
+                                       "trust", "last_seen", "fingerprint"};
     struct table *t = table_new(headings, 6);
     size_t i;
     json_t *row;
@@ -165,12 +190,21 @@ void show_partners(const json_t *answer, FILE *out) {
 void show_partner(const json_t *answer, FILE *out) {
     char room[3][SHOW_TEXT_SIZE];
     bool approved = json_is_true(json_object_get(answer, "approved"));
-    fprintf(out, "%s is %sapproved. Fingerprint: %s\n", show_cell(answer, "name", room[0]),
-            approved ? "" : "not ", show_cell(answer, "fingerprint", room[1]));
+    bool refused = json_is_true(json_object_get(answer, "refused"));
+    const char *mode = json_string_value(json_object_get(answer, "mode"));
+    fprintf(out, "%s is %s. Fingerprint: %s\n", show_cell(answer, "name", room[0]),
+            approved  ? "approved"
+            : refused ? "refused"
+                      : "not approved",
+            show_cell(answer, "fingerprint", room[1]));
     if (approved)
         fputs("Compare the fingerprint by telephone if you have not done so.\n", out);
     else
         fputs("It receives nothing newer. What it saw, it has seen.\n", out);
+    if (!approved && !refused && mode && strcmp(mode, "directory") == 0)
+        fputs("By trust = directory it is shown bands and lights again after 24 hours in `status`, "
+              "where the policy says so; plek-agent partner refuse stops that.\n",
+              out);
 }
 
 /* ---- withdraw ---- */
@@ -220,9 +254,14 @@ void show_audit(const json_t *rows, FILE *out) {
     json_array_foreach(rows, i, row) {
         char room[7][SHOW_TEXT_SIZE], services[512], members[1024];
         const json_t *entry = json_object_get(row, "entry");
+        const json_t *trust = json_object_get(json_object_get(row, "detail"), "trust");
+        char event[2 * SHOW_TEXT_SIZE];
+        snprintf(event, sizeof event, "%s%s%s", show_cell(row, "event", room[1]),
+                 json_is_string(trust) ? ", trust=" : "",
+                 json_is_string(trust) ? json_string_value(trust) : "");
         const char *cells[] = {
             show_cell(row, "at", room[0]),
-            show_cell(row, "event", room[1]),
+            event,
             show_cell(row, "audience", room[2]),
             show_cell(row, "precision", room[3]),
             join_texts(json_object_get(row, "services"), services, sizeof services),
@@ -239,6 +278,31 @@ void show_audit(const json_t *rows, FILE *out) {
 }
 
 /* ---- status ---- */
+
+/* Who is let in without an approval, and who will be: with what to do about it. */
+static void print_trust(const json_t *trust, FILE *out) {
+    char room[3][SHOW_TEXT_SIZE], audiences[512];
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(trust, "waiting"), i, row) {
+        const char *list =
+            join_texts(json_object_get(row, "audiences"), audiences, sizeof audiences);
+        fprintf(out,
+                "WAITING   %s (%s) is not approved: audience %s is sealed to it from %s, or when "
+                "this agent has run so long; to stop it: plek-agent partner refuse\n",
+                show_cell(row, "member", room[0]), show_cell(row, "fingerprint", room[1]),
+                list ? list : "?", show_cell(row, "not_before", room[2]));
+    }
+    json_array_foreach(json_object_get(trust, "trusted"), i, row) {
+        const char *list =
+            join_texts(json_object_get(row, "audiences"), audiences, sizeof audiences);
+        fprintf(out,
+                "trusted   %s (%s) is not approved and sees audience %s since %s, by trust = "
+                "directory\n",
+                show_cell(row, "member", room[0]), show_cell(row, "fingerprint", room[1]),
+                list ? list : "?", show_cell(row, "since", room[2]));
+    }
+}
 
 void show_status(const json_t *answer, FILE *out) {
     char room[4][SHOW_TEXT_SIZE];
@@ -264,6 +328,7 @@ void show_status(const json_t *answer, FILE *out) {
             show_cell(outbox, "entries", room[0]), show_cell(outbox, "dirty_audiences", room[1]));
     fprintf(out, "partners  %s known, %s approved\n", show_cell(partners, "known", room[0]),
             show_cell(partners, "approved", room[1]));
+    print_trust(json_object_get(answer, "trust"), out);
     const json_t *dropped = json_object_get(answer, "dropped");
     if (json_integer_value(json_object_get(dropped, "pictures")) > 0 ||
         json_integer_value(json_object_get(dropped, "keys")) > 0)

@@ -6,6 +6,7 @@
 
 #include "alarm.h"
 #include "inbox.h"
+#include "newcomers.h"
 #include "outbox.h"
 #include "pause.h"
 #include "picture.h"
@@ -136,7 +137,7 @@ struct parts {
     struct network_row row;
     struct outbox_status outbox;
     struct approvals approvals;
-    json_t *alarms, *refusals, *no_key, *withdrawn, *paused, *dropped, *holes;
+    json_t *alarms, *refusals, *no_key, *withdrawn, *paused, *dropped, *holes, *trust;
 };
 
 static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct error *e) {
@@ -157,6 +158,8 @@ static enum err gather(struct agent *a, int64_t now_ms, struct parts *p, struct 
         code = pause_list(a, &p->paused, e);
     if (code == ERR_OK)
         code = series_holes(a, &p->holes, e);
+    if (code == ERR_OK)
+        code = newcomers_json(a, now_ms, &p->trust, e);
     return code != ERR_OK ? code : picture_dropped(a, &p->dropped, e);
 }
 
@@ -182,7 +185,7 @@ static json_t *build(struct agent *a, const struct parts *p) {
     json_t *outbox = json_pack("{s:I, s:I}", "entries", (json_int_t)o->entries, "dirty_audiences",
                                (json_int_t)o->dirty_audiences);
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, "
-                     "s:O, s:O, s:O, s:O}",
+                     "s:O, s:O, s:O, s:O, s:O}",
                      "member", self ? json_string(self->name) : json_null(), "role",
                      self ? json_string(role_name(self->role)) : json_null(), "fingerprint",
                      fingerprint_json(agent_member(a)), "agent", key, "network",
@@ -192,7 +195,8 @@ static json_t *build(struct agent *a, const struct parts *p) {
                      "alarms", p->alarms, "policy_version", (json_int_t)agent_policy_version(a),
                      "picture_at", time_json(p->row.has_picture, p->row.picture_ms), "refusals",
                      p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "paused",
-                     p->paused, "dropped", p->dropped, "history_holes", p->holes);
+                     p->paused, "dropped", p->dropped, "history_holes", p->holes, "trust",
+                     p->trust);
 }
 
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) {
@@ -209,6 +213,7 @@ enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error
     json_decref(p.paused);
     json_decref(p.dropped);
     json_decref(p.holes);
+    json_decref(p.trust);
     if (code == ERR_OK)
         *ret = made;
     return code;

@@ -8,8 +8,8 @@
 #define STATUS_CLOCK_MAX_MS (INT64_C(5) * 60 * 1000)
 
 /* member agent network hub{address connected clock_offset_ms} feed{incarnation seq acked_seq}
- * outbox{entries dirty_audiences} partners{known approved} alarms[] policy_version picture_at
- * refusals. Works before a join: what is not known is null. */
+ * outbox{entries dirty_audiences} partners{known approved} trust (newcomers_json) alarms[]
+ * policy_version picture_at refusals. Works before a join: what is not known is null. */
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) MUST_USE;
 
 /* Hub time minus ours, as the last welcome said; *ret_known false before the first. */

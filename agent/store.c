@@ -65,6 +65,14 @@ static const char schema_1[] =
     " applied_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, version)) STRICT;"
     "CREATE TABLE partner(" OF_NETWORK " member BLOB NOT NULL,"
     " approved_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, member)) STRICT;"
+    /* refused: members that trust = directory does not let in. newcomer: those it may let in, for
+     * as long as they stand in `status`; waited: how long the agent saw them there; trusted 0: they
+     * wait. */
+    "CREATE TABLE refused(" OF_NETWORK " member BLOB NOT NULL,"
+    " refused_ms INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY(network, member)) STRICT;"
+    "CREATE TABLE newcomer(" OF_NETWORK " member BLOB NOT NULL, since_ms INTEGER NOT NULL,"
+    " waited_ms INTEGER NOT NULL, counted_ms INTEGER NOT NULL, trusted_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(network, member)) STRICT;"
     /* what leaves; `name` is the policy's, `id` the random one on the wire; key empty: none in use;
      * key_precision and key_services: what the policy said when the key was made */
     "CREATE TABLE audience(" OF_NETWORK " name TEXT NOT NULL, id BLOB NOT NULL,"

@@ -17,6 +17,11 @@ void failpoint(const char *name) {
     if (atomic_fetch_add(&passes, 1) + 1 == nth)
         raise(SIGKILL);
 }
+
+bool failpoint_is(const char *name) {
+    const char *wanted = getenv("PLEK_FAILPOINT");
+    return wanted && strcmp(wanted, name) == 0;
+}
 #else
 typedef int failpoint_is_compiled_out;
 #endif

@@ -5,9 +5,14 @@
 #define PLEK_FAILPOINT_H
 
 #ifdef PLEK_FAILPOINTS
+#include <stdbool.h>
+
 void failpoint(const char *name);
+/* Whether PLEK_FAILPOINT is this name: for a fault that a test has to notice, not a death. */
+bool failpoint_is(const char *name);
 #else
 #define failpoint(name) ((void)0)
+#define failpoint_is(name) (false)
 #endif
 
 #endif

@@ -37,6 +37,7 @@ static const char *const agent_commands[] = {
     "policy check",
     "partner list",
     "partner approve",
+    "partner refuse",
     "partner forget",
     "withdraw",
     "audit",

@@ -64,11 +64,13 @@ static void check_view(struct sim *sim, int author, const char *name, int reader
 }
 
 /* What `find` prints at the reader against what `policy preview` prints at the author. `verified`
- * is the reader's own word. Rows of audiences it has left since may stay there as they were. */
+ * is the reader's own word, `why` the author's. Rows of audiences it has left since may stay there
+ * as they were. */
 static bool is_among(json_t *row, json_t *rows) {
     size_t index;
     json_t *other;
     json_object_del(row, "verified");
+    json_object_del(row, "why");
     json_array_foreach(rows, index, other) {
         json_object_del(other, "verified");
         if (json_equal(row, other))

@@ -208,6 +208,7 @@ static json_t *without_verified(json_t *take_rows, const char *member, const str
         if (strcmp(json_string_value(json_object_get(row, "member")), member) != 0 || !covered)
             continue; /* what somebody may see no longer lingers until it expires or is withdrawn */
         json_object_del(row, "verified");
+        json_object_del(row, "why");
         json_array_append(kept, row);
     }
     json_decref(take_rows);

@@ -359,6 +359,8 @@ Test(find, the_preview_is_what_the_partner_finds) {
         w.now_ms += 7 * WORLD_HOUR;
         world_settle(&w);
         json_t *preview = world_preview(&w, A, "B"), *found = world_find(&w, B, NULL);
+        for (size_t k = 0; k < json_array_size(preview); k++)
+            json_object_del(json_array_get(preview, k), "why"); /* A's to say */
         char *left = json_dumps(preview, JSON_INDENT(1)),
              *right = json_dumps(found, JSON_INDENT(1));
         cr_assert_str_eq(left, right);

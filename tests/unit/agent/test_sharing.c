@@ -343,7 +343,7 @@ Test(sharing, partners_are_listed_with_when_they_were_seen) {
     world_settle(&w);
     RUN_OK(sharing_partners(w.agents[B].agent, &list, &e));
     cr_assert_eq(json_array_size(list), 2u);
-    cr_assert_eq(json_object_size(json_array_get(list, 0)), 8u);
+    cr_assert_eq(json_object_size(json_array_get(list, 0)), 9u);
     IS(list, "0/name", "\"A\"");
     IS(list, "0/role", "\"provider\"");
     IS(list, "0/state", "\"admitted\"");
