@@ -3,7 +3,9 @@ import { me } from '/shared/api.js';
 
 const names = ['picture', 'lines', 'sites', 'status', 'policy', 'partners', 'users', 'tokens', 'members', 'charter'];
 const followers = new Set();
+const AGAIN_MS = 3000;
 let source = null;
+let waiting = null;
 
 function tell(name) {
   for (const f of followers) if (name === null || f.names.includes(name)) f.act(name);
@@ -30,12 +32,26 @@ export function connect() {
     lost = true;
     if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
     disconnect();
-    // Refused: logged out, or too many at a time. `me` tells a log-out to everybody.
-    setTimeout(() => me().then(() => { connect(); tell(null); }, () => {}), 5000);
+    waiting ??= setTimeout(comeBack, AGAIN_MS);
   });
 }
 
+// Refused: logged out, too many at a time, or nobody answers yet. `me` tells a log-out to everybody.
+async function comeBack() {
+  waiting = null;
+  try {
+    await me();
+  } catch (error) {
+    if (error.code !== 'login') waiting ??= setTimeout(comeBack, AGAIN_MS);
+    return;
+  }
+  connect();
+  tell(null);
+}
+
 export function disconnect() {
+  clearTimeout(waiting);
+  waiting = null;
   source?.close();
   source = null;
 }

@@ -35,6 +35,8 @@ export function choose(next) {
 }
 
 export const current = () => language;
+// How dates and times are written: a day before its month, 24 hours.
+export const locale = () => (language === 'en' ? 'en-GB' : language);
 
 // t('rows', { count: 2 }) takes 'rows.one' or 'rows.other' where they exist.
 export function t(key, values = {}) {
@@ -52,7 +54,7 @@ export function errorText(error) {
 }
 
 export const dateTime = (value) =>
-  new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
+  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
 
 const steps = [['day', 86400000], ['hour', 3600000], ['minute', 60000]];
 // "3 hours ago", "in 2 days"; below a minute: now.
