@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_cell.h"
+
 #define COLUMNS_MAX 64
 #define ATTRIBUTES_MAX 512 /* different names over all services */
 
@@ -125,51 +127,15 @@ struct writing {
     const struct zone *zone;
 };
 
-/* A spreadsheet runs what begins like this, quotes or not. */
-static bool looks_like_formula(const char *text) {
-    return text[0] != '\0' && strchr("=+-@\t\r\n", text[0]);
-}
-
-void export_text(struct buf *out, char delimiter, const char *text) {
-    const char special[] = {'"', '\r', '\n', '\t', delimiter, '\0'};
-    bool formula = looks_like_formula(text);
-    size_t len = strlen(text);
-    bool edges = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
-    if (!edges && !strpbrk(text, special)) {
-        buf_printf(out, "%s%s", formula ? "'" : "", text);
-        return;
-    }
-    buf_append_str(out, formula ? "\"'" : "\"");
-    for (const char *s = text; *s; s++) {
-        if (*s == '"')
-            buf_append_u8(out, '"');
-        buf_append_u8(out, (uint8_t)*s);
-    }
-    buf_append_str(out, "\"");
-}
-
 static void put_text(struct writing *w, const json_t *value) {
     if (json_is_boolean(value))
-        export_text(w->out, w->delimiter, json_is_true(value) ? "yes" : "no");
+        csv_cell_text(w->out, w->delimiter, json_is_true(value) ? "yes" : "no");
     else if (json_is_string(value))
-        export_text(w->out, w->delimiter, json_string_value(value));
+        csv_cell_text(w->out, w->delimiter, json_string_value(value));
 }
 
-/* Integers, or texts such as "-12.5" where a service has decimals; what is neither stays a text. */
 static void put_number(struct writing *w, const json_t *value) {
-    const char *text = json_string_value(value);
-    if (json_is_integer(value)) {
-        buf_printf(w->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return;
-    }
-    if (!text)
-        return;
-    if (text[strspn(text, "-0123456789.")] != '\0') {
-        export_text(w->out, w->delimiter, text);
-        return;
-    }
-    for (; *text; text++)
-        buf_append_u8(w->out, (uint8_t)(*text == '.' ? w->decimal : *text));
+    csv_cell_number(w->out, w->delimiter, w->decimal, value);
 }
 
 static void put_time(struct writing *w, const json_t *value) {
@@ -179,7 +145,7 @@ static void put_time(struct writing *w, const json_t *value) {
     if (!text)
         return;
     if (!w->local || text_parse_time(text, &ms, NULL) != ERR_OK) {
-        export_text(w->out, w->delimiter, text);
+        csv_cell_text(w->out, w->delimiter, text);
         return;
     }
     int64_t local = zone_local_ms(w->zone, ms);
@@ -266,7 +232,7 @@ static void put_header(struct writing *w, const struct column *columns, const st
         char name[128];
         put_delimiter(w, n + i);
         snprintf(name, sizeof name, "attribute.%.100s", names->list[i]);
-        export_text(w->out, w->delimiter, name);
+        csv_cell_text(w->out, w->delimiter, name);
     }
     buf_append_str(w->out, "\r\n");
 }

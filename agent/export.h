@@ -30,7 +30,5 @@ struct export_form {
  * for a formula gets a "'" in front; a number never does. ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum err export_csv(const struct export_form *form, const json_t *rows, struct buf *out,
                     struct error *e) MUST_USE;
-/* Appends one text cell. */
-void export_text(struct buf *out, char delimiter, const char *text);
 
 #endif

@@ -281,17 +281,63 @@ static enum err run_charter_publish(const struct args *a, struct error *e) {
     return err != ERR_OK ? error_in_file(e, file) : ERR_OK;
 }
 
-/* ---- aggregate, status ---- */
+/* ---- aggregate ---- */
+
+static enum err print_rows(const struct args *a, const json_t *rows, bool more, struct error *e) {
+    if (args_flag(a, "csv"))
+        return show_aggregate_csv(rows, more, stdout, e);
+    if (args_flag(a, "json"))
+        show_aggregate_json(rows, more, stdout);
+    else
+        show_aggregate(rows, stdout);
+    return ERR_OK;
+}
+
+/* A run of days comes in pieces, and is printed as it comes. */
+static enum err print_pages(const struct args *a, struct client *client, json_t *query,
+                            struct error *e) {
+    bool more = false, first = true, last = false;
+    enum err err = ERR_OK;
+    for (; !last && err == ERR_OK; first = false) {
+        json_t *answer = NULL;
+        err = client_call(client, API_GET, "/v1/aggregate", query, NULL, &answer, e);
+        if (err != ERR_OK)
+            break;
+        const json_t *rows = json_is_array(answer) ? answer : json_object_get(answer, "rows");
+        json_t *next = json_object_get(answer, "next");
+        if (first && args_flag(a, "json"))
+            putchar('[');
+        err = print_rows(a, rows, more, e);
+        more = more || json_array_size(rows) > 0;
+        last = !json_is_string(next) || json_object_set(query, "from", next) != 0;
+        json_decref(answer);
+    }
+    return err;
+}
 
 static enum err run_aggregate(const struct args *a, struct error *e) {
-    static const char *const keys[] = {"service", "region"};
+    static const char *const keys[] = {"service", "region", "from", "to"};
+    struct client *client = NULL;
+    bool json = args_flag(a, "json");
+    if (json && args_flag(a, "csv"))
+        return error_set(e, ERR_USAGE, "found --json and --csv, expected one of them");
     json_t *query = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (args_option(a, keys[i]) != NULL)
             json_object_set_new(query, keys[i], json_string(args_option(a, keys[i])));
-    struct call call = {.method = API_GET, .path = "/v1/aggregate", .take_query = query};
-    return run_call(a, &call, show_aggregate, e);
+    enum err err = open_client(a, &client, e);
+    if (err == ERR_OK)
+        err = print_pages(a, client, query, e);
+    if (err == ERR_OK && json)
+        puts("]");
+    if (err == ERR_OK && fflush(stdout) != 0)
+        err = error_set(e, ERR_IO, "the answer cannot be written: %s", strerror(errno));
+    client_close(client);
+    json_decref(query);
+    return err;
 }
+
+/* ---- status ---- */
 
 static enum err run_status(const struct args *a, struct error *e) {
     struct call call = {.method = API_GET, .path = "/v1/status"};
@@ -326,6 +372,9 @@ static const struct args_option aggregate_options[] = {
     DIR_OPTION,
     {"service", "CODE", false, "only this service"},
     {"region", "CODE", false, "only this region"},
+    {"from", "DAY", false, "per day instead of now, from this one on (2026-11-20)"},
+    {"to", "DAY", false, "up to this one (default: today, which is open: up to now)"},
+    {"csv", NULL, false, "print a table for programs (RFC 4180)"},
     JSON_OPTION,
     {0}};
 
@@ -341,7 +390,7 @@ static const struct args_command commands[] = {
     {"charter publish", "FILE", plain_options, 1, 1, "put a newer charter in force",
      run_charter_publish},
     {"aggregate", "", aggregate_options, 0, 0,
-     "current sums over what members send the hub, and their coverage", run_aggregate},
+     "sums over what members send the hub, now or per day, and their coverage", run_aggregate},
     {"status", "", plain_options, 0, 0, "the hub's state in short", run_status},
     {0}};
 

@@ -1,6 +1,6 @@
 /* Owns the hub as a whole: opening, groups of commits, and what is read from the store again when
  * one fails. Must not know the rules (accept.c, greet.c) nor threads, sockets or the clock. */
-#include "hub_private.h"
+#include "freeze.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -359,30 +359,38 @@ static bool unsaved(const struct hub *hub) {
     return false;
 }
 
-/* How many views went; 0 also when the store failed: the next commit will say so. */
-static int64_t prune(struct hub *hub, int64_t now_ms) {
+static enum err prune(struct hub *hub, int64_t now_ms, bool *ret_more) {
     const struct charter *charter = directory_charter(hub->directory);
     int64_t before_ms = now_ms - charter->keep_days * DAY_MS;
     int64_t count = 0;
+    bool more = false;
+    enum err err = store_prune(hub->store, before_ms, IDLE_PRUNE_ROWS, &count, NULL);
+    if (err == ERR_OK)
+        err = freeze_step(hub, before_ms, now_ms, &more, NULL);
+    *ret_more = more || count == IDLE_PRUNE_ROWS;
+    return err;
+}
+
+/* Whether more is waiting; not when the store failed: the next commit will say so. */
+static bool tidy(struct hub *hub, int64_t now_ms) {
+    bool more = false;
     if (hub_begin(hub, NULL) != ERR_OK)
-        return 0;
+        return false;
     enum err err = store_savepoint(hub->store, NULL);
     if (err == ERR_OK) {
-        err = store_prune(hub->store, before_ms, IDLE_PRUNE_ROWS, &count, NULL);
+        err = prune(hub, now_ms, &more);
         if (err == ERR_OK)
             err = store_release(hub->store, NULL);
         else
             store_undo(hub->store);
     }
-    if (hub_commit(hub, NULL) != ERR_OK || err != ERR_OK)
-        return 0;
-    return count;
+    return hub_commit(hub, NULL) == ERR_OK && err == ERR_OK && more;
 }
 
 bool hub_idle(struct hub *hub, int64_t now_ms) {
     if (hub->stale || (!hub->checkpoint_due && !unsaved(hub)))
         return false;
-    if (prune(hub, now_ms) == IDLE_PRUNE_ROWS)
+    if (tidy(hub, now_ms))
         return true;
     store_checkpoint(hub->store);
     hub->checkpoint_due = false;

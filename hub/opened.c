@@ -19,14 +19,35 @@ static int64_t shift_of(const struct header *header, int64_t received_ms) {
 }
 
 /* What would be shown must decode and keep to the charter, after the clock's correction. */
-static enum err check_plain(const struct hub *hub, struct bytes plain, int64_t shift_ms,
-                            struct error *e) {
+static enum err read_plain(const struct hub *hub, struct bytes plain, int64_t shift_ms,
+                           struct snapshot **ret, struct error *e) {
     struct snapshot *snapshot = NULL;
     const struct charter *charter = directory_charter(hub->directory);
     enum err err = snapshot_decode(plain, &snapshot, e);
     if (err == ERR_OK)
         err = snapshot_apply_clock(snapshot, shift_ms, charter->longest_validity_ms, e);
-    snapshot_free(snapshot);
+    if (err != ERR_OK) {
+        snapshot_free(snapshot);
+        return err;
+    }
+    *ret = snapshot;
+    return ERR_OK;
+}
+
+/* Since when each line is known. */
+static enum err put_lines(struct hub *hub, const struct store_held_key *key,
+                          const struct snapshot *s, struct error *e) {
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < s->line_count && err == ERR_OK; i++) {
+        const struct store_line line = {.author = key->author,
+                                        .audience = key->audience,
+                                        .site = s->lines[i].site,
+                                        .service = s->lines[i].service,
+                                        .ward = s->lines[i].ward,
+                                        .since_ms = s->lines[i].figure.observed_ms};
+        if (line.since_ms > 0)
+            err = store_put_line(hub->store, &line, e);
+    }
     return err;
 }
 
@@ -34,6 +55,7 @@ static enum err open_view(struct hub *hub, const struct store_held_key *key,
                           const struct header *header, struct bytes sealed, int64_t received_ms,
                           int64_t now_ms, struct error *e) {
     struct audience_ctx ctx = {header->network, header->member, header->agent, {0}};
+    struct snapshot *snapshot = NULL;
     struct error why = {0};
     struct buf plain;
     buf_init(&plain, VIEW_MAX_BYTES);
@@ -43,7 +65,7 @@ static enum err open_view(struct hub *hub, const struct store_held_key *key,
     enum err err = view_open(&ctx, &key->key, header->incarnation, header->seq, VIEW_STATE, sealed,
                              &plain, &why);
     if (err == ERR_OK)
-        err = check_plain(hub, buf_bytes(&plain), shift_ms, &why);
+        err = read_plain(hub, buf_bytes(&plain), shift_ms, &snapshot, &why);
     if (err == ERR_OK) {
         struct store_picture p = {.author = key->author,
                                   .incarnation = header->incarnation,
@@ -54,9 +76,12 @@ static enum err open_view(struct hub *hub, const struct store_held_key *key,
         for (size_t i = 0; i < AUDIENCE_ID_LEN; i++)
             p.audience[i] = key->audience[i];
         err = store_put_picture(hub->store, &p, e);
+        if (err == ERR_OK)
+            err = put_lines(hub, key, snapshot, e);
     } else {
         err = note(hub, key->author, &why, now_ms, e);
     }
+    snapshot_free(snapshot);
     buf_wipe_done(&plain);
     return err;
 }

@@ -2,10 +2,9 @@
  * Must not change anything. */
 #include "report.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "aggregate.h"
+#include "pictures.h"
 #include "zone.h"
 
 #define KEY_HEX_SIZE (2 * KEY_LEN + 1)
@@ -168,70 +167,22 @@ enum err report_status(struct hub *hub, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
-/* ---- pictures ---- */
+/* ---- the aggregate now ---- */
 
-/* Long enough for any charter: what was accepted under an older one is not judged again. */
-#define ANY_VALIDITY_MS (INT64_C(100) * 366 * 86400000)
-
-struct gathering {
-    const struct hub *hub;
-    struct contribution *items;
-    size_t count, cap;
-};
-
-static void gathering_done(struct gathering *g) {
-    for (size_t i = 0; i < g->count; i++)
-        snapshot_free(g->items[i].snapshot);
-    free(g->items);
-}
-
-static enum err gather_one(struct gathering *g, const struct author *author,
-                           const struct store_picture *p, struct error *e) {
-    struct snapshot *snapshot = NULL;
-    enum err err = snapshot_decode(p->plain, &snapshot, e);
-    if (err == ERR_OK)
-        err = snapshot_apply_clock(snapshot, p->shift_ms, ANY_VALIDITY_MS, e);
-    if (err != ERR_OK) {
-        snapshot_free(snapshot);
-        return err;
-    }
-    g->items[g->count++] = (struct contribution){
-        .member = author->member, .author = author->id, .order = p->seq, .snapshot = snapshot};
-    return ERR_OK;
-}
-
-/* Members that are not admitted now are left out. seq never restarts: it orders an agent's
- * pictures. */
-static enum err gather(void *ctx, const struct store_picture *p, struct error *e) {
-    struct gathering *g = ctx;
-    const struct author *author = authors_by_id(&g->hub->authors, p->author);
-    if (author == NULL || hub_check_agent(g->hub, &author->agent, NULL, NULL) != ERR_OK)
-        return ERR_OK;
-    if (g->count == g->cap) {
-        size_t cap = g->cap > 0 ? g->cap * 2 : 32;
-        struct contribution *items = reallocarray(g->items, cap, sizeof *items);
-        if (items == NULL)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu pictures", cap);
-        g->items = items;
-        g->cap = cap;
-    }
-    return gather_one(g, author, p, e);
-}
-
-static bool contributed(const struct gathering *g, const struct member *m) {
-    for (size_t i = 0; i < g->count; i++)
-        if (key_equal(&g->items[i].member, &m->key))
+static bool contributed(const struct pictures *p, const struct member *m) {
+    for (size_t i = 0; i < p->count; i++)
+        if (key_equal(&p->items[i].member, &m->key))
             return true;
     return false;
 }
 
 /* Admitted providers of which nothing was ever opened. */
-static int64_t count_never(const struct gathering *g) {
+static int64_t count_never(const struct hub *hub, const struct pictures *p) {
     int64_t never = 0;
-    size_t count = directory_member_count(g->hub->directory);
+    size_t count = directory_member_count(hub->directory);
     for (size_t i = 0; i < count; i++) {
-        const struct member *m = directory_member_at(g->hub->directory, i);
-        if (m->role == ROLE_PROVIDER && m->state == MEMBER_ADMITTED && !contributed(g, m))
+        const struct member *m = directory_member_at(hub->directory, i);
+        if (m->role == ROLE_PROVIDER && m->state == MEMBER_ADMITTED && !contributed(p, m))
             never++;
     }
     return never;
@@ -240,33 +191,33 @@ static int64_t count_never(const struct gathering *g) {
 enum err report_aggregate(struct hub *hub, const char *service, const char *region, int64_t now_ms,
                           json_t **ret, struct error *e) {
     const struct charter *charter = directory_charter(hub->directory);
-    struct gathering g = {.hub = hub};
+    struct pictures pictures = {.count = 0};
     const struct zone *zone = NULL;
     char day[TEXT_DAY_SIZE];
     enum err err = zone_find(charter->time_zone, &zone, e);
     if (err == ERR_OK)
-        err = store_pictures(hub->store, gather, &g, e);
+        err = pictures_read(hub, PICTURES_ADMITTED, &pictures, e);
     if (err == ERR_OK) {
         struct aggregate_query query = {.charter = charter,
                                         .service = service,
                                         .region = region,
                                         .day = zone_day(zone, now_ms, day),
                                         .now_ms = now_ms,
-                                        .never = count_never(&g)};
-        err = aggregate_rows(&query, g.items, g.count, ret, e);
+                                        .never = count_never(hub, &pictures)};
+        err = aggregate_rows(&query, pictures.items, pictures.count, ret, e);
     }
-    gathering_done(&g);
+    pictures_done(&pictures);
     return err;
 }
 
 enum err report_lines_of(struct hub *hub, const char *service, int64_t *ret, struct error *e) {
-    struct gathering g = {.hub = hub};
+    struct pictures pictures = {.count = 0};
     int64_t lines = 0;
-    enum err err = store_pictures(hub->store, gather, &g, e);
-    for (size_t i = 0; i < g.count; i++)
-        for (size_t k = 0; k < g.items[i].snapshot->line_count; k++)
-            lines += strcmp(g.items[i].snapshot->lines[k].service, service) == 0;
-    gathering_done(&g);
+    enum err err = pictures_read(hub, PICTURES_ADMITTED, &pictures, e);
+    for (size_t i = 0; i < pictures.count; i++)
+        for (size_t k = 0; k < pictures.items[i].snapshot->line_count; k++)
+            lines += strcmp(pictures.items[i].snapshot->lines[k].service, service) == 0;
+    pictures_done(&pictures);
     if (err == ERR_OK)
         *ret = lines;
     return err;

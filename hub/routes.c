@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trend.h"
 #include "zone.h"
 
 #define DEFAULT_INVITE_MS (INT64_C(7) * 86400000)
@@ -378,8 +379,13 @@ static enum err get_aggregate(void *domain, const struct api_request *request, j
     enum err err = hub_refresh(hub, e);
     if (err != ERR_OK)
         return err;
-    return report_aggregate(hub, api_query(request, "service"), api_query(request, "region"),
-                            request->now_ms, ret, e);
+    const struct trend_query query = {.service = api_query(request, "service"),
+                                      .region = api_query(request, "region"),
+                                      .from = api_query(request, "from"),
+                                      .to = api_query(request, "to")};
+    if (query.from != NULL || query.to != NULL)
+        return trend_read(hub, &query, request->now_ms, ret, e);
+    return report_aggregate(hub, query.service, query.region, request->now_ms, ret, e);
 }
 
 /* ---- the table ---- */
@@ -398,7 +404,7 @@ static const struct api_route routes[] = {
     {API_GET, API_VIEWER, "/v1/charter", get_charter, "the charter in force"},
     {API_POST, API_ADMIN, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
     {API_GET, API_VIEWER, "/v1/aggregate", get_aggregate,
-     "current sums and coverage ?service= &region="},
+     "sums and coverage ?service= &region=, now or per day ?from= &to="},
 };
 
 const struct api_route *hub_routes(size_t *ret_count) {

@@ -2,13 +2,14 @@
  * Must not ask for anything. */
 #include "show.h"
 
-#include <stdbool.h>
 #include <string.h>
 
+#include "csv_cell.h"
 #include "table.h"
 
 #define CELL_SIZE 64
-#define MAX_COLUMNS 12
+#define MAX_COLUMNS 13
+#define CSV_MAX_BYTES (64 * 1024 * 1024)
 
 const char *show_text(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -114,32 +115,95 @@ static const char *interval(const json_t *available, char room[static CELL_SIZE]
     return room;
 }
 
-void show_aggregate(const json_t *answer, FILE *out) {
-    static const char *const keys[] = {"service",  "region",        "available",     "total",
-                                       "occupied", "held",          "blocked",       "need",
-                                       "members",  "sites_current", "sites_expired", "sites_never"};
-    static const char *const headings[] = {"service",  "region",  "available", "total",
-                                           "occupied", "held",    "blocked",   "need",
-                                           "members",  "current", "expired",   "never"};
+/* A day that changes still, and one that nothing changes any more. */
+static const char *day_of(const json_t *row, char room[static CELL_SIZE]) {
+    const char *mark = json_is_true(json_object_get(row, "open"))    ? " (open)"
+                       : json_is_true(json_object_get(row, "final")) ? " (final)"
+                                                                     : "";
+    snprintf(room, CELL_SIZE, "%.16s%s", show_text(row, "day"), mark);
+    return room;
+}
+
+void show_aggregate(const json_t *rows, FILE *out) {
+    static const char *const keys[] = {
+        "day",     "service", "region",  "available",     "total",         "occupied",   "held",
+        "blocked", "need",    "members", "sites_current", "sites_expired", "sites_never"};
+    static const char *const headings[] = {"day",      "service", "region",  "available", "total",
+                                           "occupied", "held",    "blocked", "need",      "members",
+                                           "current",  "expired", "never"};
     struct table *t = table_new(headings, MAX_COLUMNS);
     const json_t *row;
     size_t i;
     if (t == NULL)
         return;
-    json_array_foreach(answer, i, row) {
+    json_array_foreach(rows, i, row) {
         const char *cells[MAX_COLUMNS];
         char rooms[MAX_COLUMNS][CELL_SIZE];
         for (int c = 0; c < MAX_COLUMNS; c++)
             cells[c] = cell(json_object_get(row, keys[c]), rooms[c]);
-        if (cells[1] == NULL)
-            cells[1] = "(all)";
-        cells[2] = interval(json_object_get(row, "available"), rooms[2]);
+        cells[0] = day_of(row, rooms[0]);
+        if (cells[2] == NULL)
+            cells[2] = "(all)";
+        cells[3] = interval(json_object_get(row, "available"), rooms[3]);
         table_row(t, cells);
     }
-    if (json_array_size(answer) > 0)
-        fprintf(out, "%s\n", show_text(json_array_get(answer, 0), "day"));
     table_print(t, out);
     table_free(t);
+}
+
+void show_aggregate_json(const json_t *rows, bool more, FILE *out) {
+    const json_t *row;
+    size_t i;
+    json_array_foreach(rows, i, row) {
+        fputs(i > 0 || more ? ",\n" : "", out);
+        json_dumpf(row, out, JSON_INDENT(2));
+    }
+}
+
+enum err show_aggregate_csv(const json_t *rows, bool more, FILE *out, struct error *e) {
+    static const struct {
+        const char *name, *key, *inner;
+    } columns[] = {{"day", "day", NULL},
+                   {"service", "service", NULL},
+                   {"region", "region", NULL},
+                   {"available_low", "available", "low"},
+                   {"available_high", "available", "high"},
+                   {"total", "total", NULL},
+                   {"occupied", "occupied", NULL},
+                   {"held", "held", NULL},
+                   {"blocked", "blocked", NULL},
+                   {"need", "need", NULL},
+                   {"members", "members", NULL},
+                   {"sites_current", "sites_current", NULL},
+                   {"sites_expired", "sites_expired", NULL},
+                   {"sites_never", "sites_never", NULL},
+                   {"suppressed", "suppressed", NULL},
+                   {"open", "open", NULL},
+                   {"final", "final", NULL}};
+    const size_t count = sizeof columns / sizeof columns[0];
+    const json_t *row;
+    struct buf text;
+    size_t i;
+    buf_init(&text, CSV_MAX_BYTES);
+    for (size_t c = 0; c < count && !more; c++)
+        buf_printf(&text, "%s%s", columns[c].name, c + 1 < count ? "," : "\r\n");
+    json_array_foreach(rows, i, row) {
+        for (size_t c = 0; c < count; c++) {
+            const json_t *value = json_object_get(row, columns[c].key);
+            if (columns[c].inner != NULL)
+                value = json_object_get(value, columns[c].inner);
+            if (json_is_boolean(value))
+                csv_cell_text(&text, ',', json_is_true(value) ? "yes" : "no");
+            else
+                csv_cell_number(&text, ',', '.', value);
+            buf_append_str(&text, c + 1 < count ? "," : "\r\n");
+        }
+    }
+    enum err err = buf_failed(&text, e);
+    if (err == ERR_OK)
+        fwrite(text.data, 1, text.len, out);
+    buf_done(&text);
+    return err;
 }
 
 static json_int_t count_of(const json_t *object, const char *key) {

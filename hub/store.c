@@ -78,6 +78,21 @@ static const char schema_1[] =
     " author INTEGER NOT NULL REFERENCES author, site INTEGER NOT NULL, name TEXT NOT NULL,"
     " region TEXT NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " PRIMARY KEY(author, site)) STRICT;"
+    /* When each line was observed first and, in history, last: outlives the points. audience: which
+     * one told it last. */
+    "CREATE TABLE line_since("
+    " author INTEGER NOT NULL REFERENCES author, site INTEGER NOT NULL, service TEXT NOT NULL,"
+    " ward TEXT NOT NULL, audience BLOB NOT NULL, since_ms INTEGER NOT NULL,"
+    " last_ms INTEGER NOT NULL, PRIMARY KEY(service, author, site, ward)) STRICT;"
+    "CREATE INDEX line_since_author ON line_since(author);"
+    /* Sums of days whose points went, for good; of nobody in particular. day: since 1970-01-01.
+     * region '': the whole network, which each such day has for every service. */
+    "CREATE TABLE final_sum("
+    " network INTEGER NOT NULL REFERENCES network, day INTEGER NOT NULL, service TEXT NOT NULL,"
+    " region TEXT NOT NULL, decimals INTEGER NOT NULL, low INTEGER, high INTEGER,"
+    " open_ended INTEGER NOT NULL, total INTEGER, occupied INTEGER, held INTEGER, blocked INTEGER,"
+    " need INTEGER, members INTEGER NOT NULL, current INTEGER NOT NULL, expired INTEGER NOT NULL,"
+    " never INTEGER NOT NULL, PRIMARY KEY(network, day, service, region)) STRICT;"
     /* counters and marks */
     "CREATE TABLE rejection("
     " network INTEGER NOT NULL REFERENCES network, code TEXT NOT NULL, count INTEGER NOT NULL,"
@@ -128,6 +143,16 @@ void store_bind_key(struct db_query *q, const char *name, const struct public_ke
 
 void store_bind_hash(struct db_query *q, const char *name, const struct hash *h) {
     db_bind_blob(q, name, bytes_of(h->b, HASH_LEN));
+}
+
+void store_bind_amount(struct db_query *q, const char *name, const struct amount *a) {
+    db_bind_opt(q, name, a->known, a->value);
+}
+
+struct amount store_amount(struct db_query *q, int column) {
+    if (db_column_null(q, column))
+        return (struct amount){.known = false};
+    return (struct amount){true, db_column_int(q, column)};
 }
 
 bool store_column_copy(struct db_query *q, int column, void *ret, size_t len) {

@@ -10,7 +10,7 @@
 #define PLEK_HUB_STORE_H
 
 #include "audience.h"
-#include "history.h"
+#include "cell.h"
 
 struct store;
 
@@ -124,8 +124,8 @@ enum err store_put_view(struct store *s, int class_, const struct store_view *v,
 /* All that was routed from or to these agents' author rows goes: their member was removed. */
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
                            struct error *e) MUST_USE;
-/* Deletes up to `limit` messages, history views and points received before `before_ms`, and grants
- * nothing needs any more. Returns how many went in *ret_count. */
+/* Deletes up to `limit` messages and history views received before `before_ms`, and grants nothing
+ * needs any more. Returns how many went in *ret_count. */
 enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t *ret_count,
                      struct error *e) MUST_USE;
 
@@ -240,19 +240,68 @@ enum err store_put_history(struct store *s, const struct store_history *h, struc
 enum err store_drop_history(struct store *s, int64_t author,
                             const uint8_t audience[static AUDIENCE_ID_LEN], struct error *e)
     MUST_USE;
-/* Past figures of a service, observed in [from_ms, to_ms), by author, site, ward and time. Texts
- * are borrowed for the visit. */
+/* Past figures of a service, observed before an instant, by member, author, site, ward, time and
+ * seq. Each line that was ever told begins with a mark, whether points of it are left or not: no
+ * figure, observed when the line was first, with when it was last. Texts are borrowed for the
+ * visit. */
 struct store_point {
     int64_t author;
     uint32_t site;
     const char *site_name, *region, *service, *ward;
     enum precision_kind precision;
     int64_t step;
+    uint64_t seq; /* of the entry that said it */
+    bool mark;
+    int64_t last_ms;             /* of a mark */
     struct history_point figure; /* its clock corrected */
 };
 typedef enum err store_point_visit(void *ctx, const struct store_point *p, struct error *e);
-enum err store_points(struct store *s, const char *service, int64_t from_ms, int64_t to_ms,
+enum err store_points(struct store *s, const char *service, int64_t before_ms,
                       store_point_visit *visit, void *ctx, struct error *e) MUST_USE;
+/* Points received before an instant that counted for the last time before it too. */
+struct store_retiree {
+    int64_t id;
+    int64_t observed_ms, until_ms; /* when it counted */
+};
+enum err store_retirable(struct store *s, int64_t before_ms, int64_t now_ms, size_t limit,
+                         struct store_retiree *rows, size_t *ret_count, struct error *e) MUST_USE;
+enum err store_drop_point(struct store *s, int64_t id, struct error *e) MUST_USE;
+typedef enum err store_region_visit(void *ctx, const char *region, struct error *e);
+/* Each region of a site that points are known of, once. */
+enum err store_regions(struct store *s, store_region_visit *visit, void *ctx, struct error *e)
+    MUST_USE;
+
+/* When a line was observed first and, in history, last (0: not in history); the widest stays. */
+struct store_line {
+    int64_t author;
+    const uint8_t *audience;
+    uint32_t site;
+    const char *service, *ward;
+    int64_t since_ms, last_ms;
+};
+enum err store_put_line(struct store *s, const struct store_line *line, struct error *e) MUST_USE;
+typedef enum err store_since_visit(void *ctx, int64_t author, int64_t since_ms, struct error *e);
+/* Each author with a line, and the earliest of its lines. */
+enum err store_authors_since(struct store *s, store_since_visit *visit, void *ctx, struct error *e)
+    MUST_USE;
+enum err store_network_since(struct store *s, int64_t *ret_ms, struct error *e) MUST_USE;
+
+/* ---- final sums ---- */
+
+struct store_final {
+    int64_t day;                  /* since 1970-01-01 */
+    const char *service, *region; /* "": the whole network */
+    int decimals;
+    struct cell cell;
+};
+/* ERR_CONFLICT when it is there already. */
+enum err store_put_final(struct store *s, const struct store_final *f, struct error *e) MUST_USE;
+typedef enum err store_final_visit(void *ctx, const struct store_final *f, struct error *e);
+/* Of [from_day, to_day], by day, service and region. */
+enum err store_finals(struct store *s, int64_t from_day, int64_t to_day, store_final_visit *visit,
+                      void *ctx, struct error *e) MUST_USE;
+enum err store_newest_final(struct store *s, bool *ret_found, int64_t *ret_day, struct error *e)
+    MUST_USE;
 
 /* ---- counters and marks ---- */
 

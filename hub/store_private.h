@@ -27,6 +27,9 @@ enum err store_finish(struct db_query *q, struct error *e) MUST_USE;
 enum err store_finish_visit(struct db_query *q, enum err visited, struct error *e) MUST_USE;
 void store_bind_key(struct db_query *q, const char *name, const struct public_key *k);
 void store_bind_hash(struct db_query *q, const char *name, const struct hash *h);
+/* An amount that may be unknown: NULL. */
+void store_bind_amount(struct db_query *q, const char *name, const struct amount *a);
+struct amount store_amount(struct db_query *q, int column);
 /* False when the column does not hold exactly `len` bytes: the database was changed by hand. */
 bool store_column_copy(struct db_query *q, int column, void *ret, size_t len);
 enum err store_damaged(const char *what, struct error *e) MUST_USE;

@@ -82,9 +82,9 @@ enum err store_put_view(struct store *s, int class_, const struct store_view *v,
 
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
                            struct error *e) {
-    static const enum store_sql drops[] = {SQL_DROP_STATES,   SQL_DROP_VIEWS,  SQL_DROP_GRANTS_OF,
-                                           SQL_DROP_PICTURES, SQL_DROP_POINTS, SQL_DROP_POINT_SITES,
-                                           SQL_DROP_KEYS};
+    static const enum store_sql drops[] = {
+        SQL_DROP_STATES, SQL_DROP_VIEWS,       SQL_DROP_GRANTS_OF,  SQL_DROP_PICTURES,
+        SQL_DROP_POINTS, SQL_DROP_POINT_SITES, SQL_DROP_LINE_SINCE, SQL_DROP_KEYS};
     for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
         struct db_query q = store_query(s, drops[i]);
         db_bind_int(&q, ":author", author);
@@ -135,14 +135,8 @@ enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t 
     enum err err = store_finish_visit(&q, good ? ERR_OK : store_damaged("kept", e), e);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = prune_one(s, &found[i], e);
-    if (err != ERR_OK)
-        return err;
-    q = store_query(s, SQL_POINTS_PRUNE);
-    db_bind_int(&q, ":before", before_ms);
-    db_bind_int(&q, ":limit", limit - (int64_t)count);
-    err = store_finish(&q, e);
     if (err == ERR_OK)
-        *ret_count = (int64_t)count + db_changes(s->db);
+        *ret_count = (int64_t)count;
     return err;
 }
 

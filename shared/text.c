@@ -66,6 +66,18 @@ void text_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *
     *ret_day = (int)left + 1;
 }
 
+char *text_day(int64_t days, char out[static TEXT_DAY_SIZE]) {
+    int64_t year;
+    int month;
+    int day;
+    text_civil_from_days(days, &year, &month, &day);
+    char wide[TEXT_TIME_SIZE];
+    snprintf(wide, sizeof(wide), "%04" PRId64 "-%02d-%02d", year, month, day);
+    memcpy(out, wide, TEXT_DAY_SIZE - 1);
+    out[TEXT_DAY_SIZE - 1] = '\0';
+    return out;
+}
+
 char *text_time(int64_t ms, char out[static TEXT_TIME_SIZE]) {
     int rest = (int)floor_mod(ms, MS_PER_DAY);
     int64_t year;

@@ -33,5 +33,7 @@ char *text_number(int64_t value, int decimals, char out[static TEXT_NUMBER_SIZE]
 /* Days since 1970-01-01 of a day of the Gregorian calendar (checked by the caller), and back. */
 int64_t text_days_from_civil(int64_t year, int month, int day);
 void text_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
+/* Such a day of the years 1970 to 9999 as "2026-11-20". Returns out. */
+char *text_day(int64_t days, char out[static TEXT_DAY_SIZE]);
 
 #endif

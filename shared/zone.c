@@ -2,9 +2,7 @@
  * Asks libical one question only, the offset at an instant, and does the calendar itself. */
 #include "zone.h"
 
-#include <inttypes.h>
 #include <libical/ical.h>
-#include <stdio.h>
 #include <string.h>
 
 #define MS_PER_DAY INT64_C(86400000)
@@ -57,17 +55,21 @@ int64_t zone_local_ms(const struct zone *z, int64_t ms) {
     return within_bounds(ms) + offset_ms(z, ms);
 }
 
+int64_t zone_day_number(const struct zone *z, int64_t ms) {
+    int64_t local = within_bounds(ms) + offset_ms(z, ms);
+    return local < 0 ? -1 : local / MS_PER_DAY;
+}
+
 char *zone_day(const struct zone *z, int64_t ms, char out[static TEXT_DAY_SIZE]) {
+    return text_day(zone_day_number(z, ms), out);
+}
+
+int64_t zone_day_start(const struct zone *z, int64_t days) {
     int64_t year;
     int month;
     int day;
-    int64_t local = within_bounds(ms) + offset_ms(z, ms);
-    text_civil_from_days(local < 0 ? -1 : local / MS_PER_DAY, &year, &month, &day);
-    char wide[TEXT_TIME_SIZE];
-    snprintf(wide, sizeof(wide), "%04" PRId64 "-%02d-%02d", year, month, day);
-    memcpy(out, wide, TEXT_DAY_SIZE - 1);
-    out[TEXT_DAY_SIZE - 1] = '\0';
-    return out;
+    text_civil_from_days(days, &year, &month, &day);
+    return zone_instant(z, (int)year, month, day, 0, 0);
 }
 
 int64_t zone_instant(const struct zone *z, int year, int month, int day, int hour, int minute) {

@@ -139,6 +139,30 @@ static const char *long_table(void) {
     return path;
 }
 
+/* What a partner sees of that week is what the hub sums up of its one contributor, also when asked
+ * for all of the days, which it gives in pieces. */
+static void expect_summed(json_t *week) {
+    json_t *sums = HUB(&net, "aggregate", "--from", "2010-01-04", "--to", "2010-01-10");
+    cr_assert_eq(json_array_size(sums), 7u, "%s", lab_dump(&lab, sums));
+    for (size_t i = 0; i < 7; i++) {
+        json_t *row = json_array_get(sums, i);
+        int64_t available = number_at(json_array_get(week, i), "available");
+        cr_assert_eq(number_at(row, "available.low"), available, "%s", lab_dump(&lab, sums));
+        cr_assert_eq(number_at(row, "available.high"), available);
+        cr_assert_eq(number_at(row, "sites_current"), 1);
+    }
+    int64_t counted = 0, found = 0;
+    size_t i;
+    json_t *row, *all = HUB(&net, "aggregate", "--from", "2001-01-01", "--to", "2015-12-31");
+    json_array_foreach(all, i, row) {
+        counted += number_at(row, "members");
+        found += json_is_integer(json_object_get(json_object_get(row, "available"), "low"));
+    }
+    cr_assert_eq(json_array_size(all), 5478u, "the days of fifteen years");
+    cr_assert_eq(counted, DAYS);
+    cr_assert_eq(found, DAYS);
+}
+
 Test(history, a_long_table_goes_to_partners_and_to_one_that_comes_later) {
     share_with_b();
     const char *profile = lab_path(&lab, "profile.json"), *table = long_table();
@@ -157,6 +181,7 @@ Test(history, a_long_table_goes_to_partners_and_to_one_that_comes_later) {
     EVENTUALLY(json_array_size(past_at("C", "A")) == DAYS + 1);
     json_t *week = AGENT(&net, "C", "history", "bed", "--from", "2010-01-04", "--to", "2010-01-10");
     cr_assert_eq(json_array_size(week), 7u, "%s", lab_dump(&lab, week));
+    expect_summed(week);
     EVENTUALLY(network_drained(&net, "A"));
     cr_assert_eq(json_array_size(past_at("B", "A")), DAYS + 1, "and B has nothing twice");
     LAB_FAILS(&lab, 64, "plek-agent", "import", table, "--profile", profile, "--history",

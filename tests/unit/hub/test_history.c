@@ -23,8 +23,7 @@ static void teardown(void) {
 TestSuite(history, .init = setup, .fini = teardown);
 
 /* One point of one line, sealed under the circle's key into the draft. */
-static void draft_history(struct draft *d, uint64_t counter, int64_t observed_ms,
-                          int64_t available) {
+static void draft_point(struct draft *d, uint64_t counter, int64_t observed_ms, int64_t available) {
     struct site site = {.id = 1, .name = "Huis", .region = "nh"};
     struct history_series series = {
         .site = 1, .service = "bed", .ward = "A", .precision = PRECISION_EXACT, .count = 1};
@@ -32,26 +31,13 @@ static void draft_history(struct draft *d, uint64_t counter, int64_t observed_ms
                                   .observed_ms = observed_ms,
                                   .valid_until_ms = observed_ms + TOWN_HOUR_MS};
     const struct history h = {counter, &site, 1, &series, 1, &point, 1};
-    struct audience_ctx ctx = {d->header.network, d->header.member, d->header.agent, {0}};
-    const uint8_t nonce[VIEW_NONCE_LEN] = {1};
-    struct error e = {0};
-    struct buf plain, sealed;
-    memcpy(ctx.audience, c.id, AUDIENCE_ID_LEN);
-    buf_init(&plain, VIEW_MAX_BYTES);
-    buf_init(&sealed, VIEW_MAX_BYTES);
-    cr_assert_eq(history_encode(&h, &plain, &e), ERR_OK, "%s", e.detail);
-    cr_assert_eq(view_seal(&ctx, &c.key, d->header.incarnation, d->header.seq, VIEW_HISTORY,
-                           buf_bytes(&plain), nonce, &sealed, &e),
-                 ERR_OK, "%s", e.detail);
-    draft_raw(d, VIEW_HISTORY, target_audience(c.id), c.key_id, buf_bytes(&sealed));
-    buf_done(&plain);
-    buf_done(&sealed);
+    draft_history(&t, d, &c, &h);
 }
 
 static void publish(uint64_t counter, int64_t observed_ms, int64_t available) {
     struct draft d;
     draft_init(&t, &d, &p);
-    draft_history(&d, counter, observed_ms, available);
+    draft_point(&d, counter, observed_ms, available);
     person_publish(&t, &p, &d);
 }
 
@@ -70,6 +56,8 @@ static enum err see(void *ctx, const struct store_point *point, struct error *e)
     struct seen *s = ctx;
     size_t len = strlen(s->text);
     (void)e;
+    if (point->mark)
+        return ERR_OK;
     cr_assert_str_eq(point->region, "nh");
     cr_assert_str_eq(point->ward, "A");
     snprintf(s->text + len, sizeof s->text - len, "%lld@%lld ",
@@ -80,8 +68,7 @@ static enum err see(void *ctx, const struct store_point *point, struct error *e)
 static void expect(const char *expected) {
     struct seen s = {""};
     struct error e = {0};
-    cr_assert_eq(store_points(t.hub->store, "bed", 0, INT64_MAX, see, &s, &e), ERR_OK, "%s",
-                 e.detail);
+    cr_assert_eq(store_points(t.hub->store, "bed", INT64_MAX, see, &s, &e), ERR_OK, "%s", e.detail);
     cr_assert_str_eq(s.text, expected);
 }
 
@@ -120,7 +107,7 @@ Test(history, a_clock_ahead_is_corrected_and_the_point_stays_one) {
     publish(1, TOWN_START_MS + 5 * TOWN_HOUR_MS, 1);
     draft_init(&t, &d, &p);
     d.header.claimed_ms = t.now_ms + 5 * TOWN_HOUR_MS;
-    draft_history(&d, 2, TOWN_START_MS + 5 * TOWN_HOUR_MS, 2);
+    draft_point(&d, 2, TOWN_START_MS + 5 * TOWN_HOUR_MS, 2);
     person_publish(&t, &p, &d);
     char expected[32];
     snprintf(expected, sizeof expected, "2@%lld ", (long long)0);

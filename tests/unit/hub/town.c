@@ -264,20 +264,35 @@ void draft_grant_hub(struct town *t, struct draft *d, const struct circle *c) {
     draft_grant(t, d, c, &hub_keys(t->hub)->pub, directory_hub_box(hub_directory(t->hub)));
 }
 
-void draft_state(struct town *t, struct draft *d, const struct circle *c, struct bytes plain) {
+static void draft_sealed(struct town *t, struct draft *d, const struct circle *c, uint32_t kind,
+                         struct bytes plain) {
     struct error e = {0};
     struct buf *data = NULL;
     struct view *v = next_view(d, &data);
     struct audience_ctx ctx = ctx_of(d, c);
     uint8_t nonce[VIEW_NONCE_LEN];
     stream_fill(&t->stream, nonce, sizeof nonce);
-    cr_assert_eq(view_seal(&ctx, &c->key, d->header.incarnation, d->header.seq, VIEW_STATE, plain,
-                           nonce, data, &e),
+    cr_assert_eq(view_seal(&ctx, &c->key, d->header.incarnation, d->header.seq, kind, plain, nonce,
+                           data, &e),
                  ERR_OK, "%s", e.detail);
     *v = (struct view){.target = target_audience(c->id),
-                       .kind = VIEW_STATE,
+                       .kind = kind,
                        .key_id = c->key_id,
                        .data = buf_bytes(data)};
+}
+
+void draft_state(struct town *t, struct draft *d, const struct circle *c, struct bytes plain) {
+    draft_sealed(t, d, c, VIEW_STATE, plain);
+}
+
+void draft_history(struct town *t, struct draft *d, const struct circle *c,
+                   const struct history *h) {
+    struct error e = {0};
+    struct buf plain;
+    buf_init(&plain, VIEW_MAX_BYTES);
+    cr_assert_eq(history_encode(h, &plain, &e), ERR_OK, "%s", e.detail);
+    draft_sealed(t, d, c, VIEW_HISTORY, buf_bytes(&plain));
+    buf_done(&plain);
 }
 
 void draft_raw(struct draft *d, uint32_t kind, struct target target, struct hash key_id,
@@ -397,4 +412,36 @@ struct page town_load(struct town *t, const struct public_key *reader, const str
     struct page page = {.items = NULL};
     cr_assert_eq(hub_load(t->hub, reader, after, max_bytes, &page, &e), ERR_OK, "%s", e.detail);
     return page;
+}
+
+void person_share(struct town *t, struct person *p, struct circle *c, const char *precision,
+                  const struct figures *rows, size_t count) {
+    struct draft d;
+    struct buf plain;
+    bool first = p->head.seq == 0;
+    figures_encode(t, precision, rows, count, &plain);
+    if (first)
+        circle_new(t, c, p);
+    draft_init(t, &d, p);
+    if (first)
+        draft_grant_hub(t, &d, c);
+    draft_state(t, &d, c, buf_bytes(&plain));
+    person_publish(t, p, &d);
+    buf_done(&plain);
+}
+
+void expect_row(const json_t *rows, size_t index, const char *expected) {
+    json_t *want = json_loads(expected, 0, NULL);
+    json_t *got = json_array_get(rows, index);
+    cr_assert(want && got, "row %zu", index);
+    const char *key;
+    json_t *value;
+    json_object_foreach(want, key, value) {
+        char *found = json_dumps(json_object_get(got, key), JSON_ENCODE_ANY | JSON_COMPACT);
+        char *wanted = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        cr_assert_str_eq(found ? found : "(absent)", wanted, "row %zu, %s", index, key);
+        free(found);
+        free(wanted);
+    }
+    json_decref(want);
 }

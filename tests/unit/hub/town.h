@@ -4,8 +4,8 @@
 #define PLEK_TEST_TOWN_H
 
 #include "audience.h"
+#include "history.h"
 #include "hub.h"
-#include "snapshot.h"
 #include "unit/db/scratch.h"
 
 #define TOWN_START_MS INT64_C(1763733600000) /* 2025-11-21T14:00:00Z */
@@ -81,6 +81,8 @@ void draft_grant_to(struct town *t, struct draft *d, const struct circle *c,
                     const struct person *to);
 void draft_grant_hub(struct town *t, struct draft *d, const struct circle *c);
 void draft_state(struct town *t, struct draft *d, const struct circle *c, struct bytes plain);
+void draft_history(struct town *t, struct draft *d, const struct circle *c,
+                   const struct history *h);
 /* Any view with any bytes. */
 void draft_raw(struct draft *d, uint32_t kind, struct target target, struct hash key_id,
                struct bytes data);
@@ -112,6 +114,11 @@ struct figures {
 };
 void figures_encode(const struct town *t, const char *precision, const struct figures *rows,
                     size_t count, struct buf *out);
+/* Publishes a state of these, granted to the hub the first time: the circle is made then. */
+void person_share(struct town *t, struct person *p, struct circle *c, const char *precision,
+                  const struct figures *rows, size_t count);
+/* Compares the named keys of one row with what was worked out, written as JSON. */
+void expect_row(const json_t *rows, size_t index, const char *expected);
 static inline struct amount known(int64_t value) {
     return (struct amount){true, value};
 }
