@@ -10,6 +10,7 @@
 #include "found.h"
 #include "pause.h"
 #include "recipients.h"
+#include "records.h"
 #include "status.h"
 #include "store.h"
 #include "withdraw.h"
@@ -73,7 +74,9 @@ enum err find_filter_parse(struct agent *a, const char *service, const char *min
     }
     if (code == ERR_OK && where)
         code = parse_where(where, &filter, e);
-    if (code == ERR_OK)
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
+    else
         *ret = filter;
     return code;
 }

@@ -1,5 +1,5 @@
-/* Owns what the inbox's files share: inbox.c verifies an excerpt, inbox_history.c takes its
- * history. Must not be included by anything else. */
+/* Owns what the inbox's files share: inbox.c verifies an author's excerpt, inbox_history.c takes
+ * its history, inbox_hub.c takes the hub's feed. Must not be included by anything else. */
 #ifndef PLEK_AGENT_INBOX_PRIVATE_H
 #define PLEK_AGENT_INBOX_PRIVATE_H
 
@@ -16,6 +16,8 @@ struct delivery {
 
 /* How far the sender's clock was ahead when the hub took the entry: 0 or less. ERR_VALIDITY. */
 enum err inbox_clock_shift(const struct delivery *d, int64_t *ret, struct error *e) MUST_USE;
+/* An entry of the hub's feed, not yet verified; the directory follows it. ERR_OLD: held already. */
+enum err inbox_take_hub(struct agent *a, const struct delivery *d, struct error *e) MUST_USE;
 /* The views of a verified excerpt of class history. Kinds this version does not know are passed
  * over. ERR_NO_KEY: of one the key is not held; nothing of it is kept, the hub gives it again
  * behind the grant. */

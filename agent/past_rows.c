@@ -84,7 +84,9 @@ static enum err parse(struct agent *a, const struct past_filter *f, struct asked
         code = sharing_find_member(a, f->member, &x.member, e);
         x.own = code == ERR_OK && key_equal(&x.member, agent_member(a));
     }
-    if (code == ERR_OK)
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
+    else
         *ret = x;
     return code;
 }

@@ -236,6 +236,8 @@ enum err records_find_site(struct agent *a, const char *name, uint32_t *ret, str
         *ret = sites[at].id;
     else
         code = no_site(sites, count, name, e);
+    if (code != ERR_OK)
+        records_hide_numbers(e, false);
     free(sites);
     return code;
 }

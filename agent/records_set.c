@@ -31,8 +31,10 @@ enum err records_service(const struct agent *a, const char *code,
     for (size_t i = 0; i < charter->service_count && len + CODE_MAX + 8 < sizeof known; i++)
         len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", i > 0 ? ", " : "",
                                 charter->services[i].code);
-    return error_set(e, ERR_DATA, "found service '%.40s', expected one of the charter's: %s", code,
-                     known);
+    enum err unknown = error_set(
+        e, ERR_DATA, "found service '%.40s', expected one of the charter's: %s", code, known);
+    records_hide_numbers(e, false);
+    return unknown;
 }
 
 /* ---- times ---- */

@@ -10,31 +10,6 @@
 #define TEXT_KEY(member)                                                                           \
     offsetof(struct agent_settings, member), sizeof(((struct agent_settings *)0)->member)
 
-static const struct config_key keys[] = {
-    {"hub", CONFIG_TEXT, TEXT_KEY(hub), 0, 0, "",
-     "Address of the hub, [ws://|wss://]HOST:PORT, when it is not the invitation's any more"},
-    {"ca", CONFIG_TEXT, TEXT_KEY(ca), 0, 0, "",
-     "PEM file with the certificate authority of a wss hub; empty: the system's"},
-    {"web.listen", CONFIG_TEXT, TEXT_KEY(web_listen), 0, 0, "",
-     "ADDR:PORT of the screens; off: none; empty: " AGENT_WEB_LISTEN " if it is free"},
-    {"web.cert", CONFIG_TEXT, TEXT_KEY(web_cert), 0, 0, "",
-     "PEM file with the certificate chain of the screens; empty: no TLS"},
-    {"web.key", CONFIG_TEXT, TEXT_KEY(web_key), 0, 0, "", "PEM file with the key of web.cert"},
-    {"web.hosts", CONFIG_TEXT, TEXT_KEY(web_hosts), 0, 0, "",
-     "Names that browsers may reach the screens by besides localhost, separated by spaces"},
-    {"log.level", CONFIG_TEXT, TEXT_KEY(log), 0, 0, "info",
-     "Least level logged: error, warn, info or debug"},
-    {"trust", CONFIG_TEXT, TEXT_KEY(trust_text), 0, 0, "manual",
-     "Who is sealed to: manual (only partners that were approved) or directory (at band and light "
-     "also members of an audience that stood 24 hours in status and were not refused)"},
-};
-#define KEY_COUNT (sizeof keys / sizeof keys[0])
-
-const struct config_key *settings_keys(size_t *ret_count) {
-    *ret_count = KEY_COUNT;
-    return keys;
-}
-
 const char *trust_name(enum trust t) {
     switch (t) {
     case TRUST_MANUAL:
@@ -54,23 +29,54 @@ static enum err parse_trust(const char *text, enum trust *ret, struct error *e) 
     return error_set(e, ERR_CONFIG, "found '%.15s', expected manual or directory", text);
 }
 
-/* The file's form is right; are the values? */
-static enum err check(struct agent_settings *s, const char *path, struct error *e) {
-    struct error why = {0};
+static enum err trust_check(const char *text, struct error *e) {
+    enum trust trust;
+    return parse_trust(text, &trust, e);
+}
+
+static const struct config_key keys[] = {
+    {"hub", CONFIG_TEXT, TEXT_KEY(hub), 0, 0, "",
+     "Address of the hub, [ws://|wss://]HOST:PORT, when it is not the invitation's any more",
+     address_check},
+    {"ca", CONFIG_TEXT, TEXT_KEY(ca), 0, 0, "",
+     "PEM file with the certificate authority of a wss hub; empty: the system's", NULL},
+    {"web.listen", CONFIG_TEXT, TEXT_KEY(web_listen), 0, 0, "",
+     "ADDR:PORT of the screens; off: none; empty: " AGENT_WEB_LISTEN " if it is free", NULL},
+    {"web.cert", CONFIG_TEXT, TEXT_KEY(web_cert), 0, 0, "",
+     "PEM file with the certificate chain of the screens; empty: no TLS", NULL},
+    {"web.key", CONFIG_TEXT, TEXT_KEY(web_key), 0, 0, "", "PEM file with the key of web.cert",
+     NULL},
+    {"web.hosts", CONFIG_TEXT, TEXT_KEY(web_hosts), 0, 0, "",
+     "Names that browsers may reach the screens by besides localhost, separated by spaces", NULL},
+    {"log.level", CONFIG_TEXT, TEXT_KEY(log), 0, 0, "info",
+     "Least level logged: error, warn, info or debug", log_level_check},
+    {"trust", CONFIG_TEXT, TEXT_KEY(trust_text), 0, 0, "manual",
+     "Who is sealed to: manual (only partners that were approved) or directory (at band and light "
+     "also members of an audience that stood 24 hours in status and were not refused)",
+     trust_check},
+};
+#define KEY_COUNT (sizeof keys / sizeof keys[0])
+
+const struct config_key *settings_keys(size_t *ret_count) {
+    *ret_count = KEY_COUNT;
+    return keys;
+}
+
+/* Each value is right: are they together, and what do they mean? */
+static enum err interpret(struct agent_settings *s, const char *path, struct error *e) {
     char address[INVITE_ADDRESS_MAX];
-    if (s->hub[0] != '\0') {
-        if (address_parse(s->hub, address, &why) != ERR_OK)
-            return error_at(e, ERR_CONFIG, path, 0, 0, "hub: %.200s", why.detail);
-        memcpy(s->hub, address, sizeof address);
-    }
     if ((s->web_cert[0] == '\0') != (s->web_key[0] == '\0'))
         return error_at(e, ERR_CONFIG, path, 0, 0,
                         "found only one of web.cert and web.key, expected both or neither");
-    if (log_level_parse(s->log, &s->log_level, &why) != ERR_OK)
-        return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", why.detail);
-    if (parse_trust(s->trust_text, &s->trust, &why) != ERR_OK)
-        return error_at(e, ERR_CONFIG, path, 0, 0, "trust: %.200s", why.detail);
-    return ERR_OK;
+    enum err code = log_level_parse(s->log, &s->log_level, e);
+    if (code == ERR_OK)
+        code = parse_trust(s->trust_text, &s->trust, e);
+    if (code != ERR_OK || s->hub[0] == '\0')
+        return code;
+    code = address_parse(s->hub, address, e);
+    if (code == ERR_OK)
+        memcpy(s->hub, address, sizeof address);
+    return code;
 }
 
 enum err settings_read(const char *dir, struct agent_settings *ret, struct error *e) {
@@ -81,7 +87,7 @@ enum err settings_read(const char *dir, struct agent_settings *ret, struct error
     if (code == ERR_OK)
         code = config_read(path, keys, KEY_COUNT, &s, e);
     if (code == ERR_OK)
-        code = check(&s, path, e);
+        code = interpret(&s, path, e);
     if (code == ERR_OK)
         *ret = s;
     return code;

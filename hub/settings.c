@@ -8,11 +8,11 @@
 
 #include "log.h"
 
-#define TEXT_KEY(key, field, fallback_text, help_text)                                             \
+#define TEXT_KEY(key, field, fallback_text, check_text, help_text)                                 \
     {                                                                                              \
         .name = key, .type = CONFIG_TEXT, .offset = offsetof(struct hub_settings, field),          \
         .size = sizeof(((struct hub_settings *)0)->field), .fallback = fallback_text,              \
-        .help = help_text                                                                          \
+        .help = help_text, .check = check_text                                                     \
     }
 #define INT_KEY(key, field, low, high, fallback_text, help_text)                                   \
     {                                                                                              \
@@ -21,15 +21,15 @@
     }
 
 const struct config_key hub_settings_keys[] = {
-    TEXT_KEY("listen", listen, "127.0.0.1:7535",
+    TEXT_KEY("listen", listen, "127.0.0.1:7535", NULL,
              "address and port that agents connect to; port 0 takes any free one"),
-    TEXT_KEY("address", address, "",
+    TEXT_KEY("address", address, "", address_check,
              "[ws://|wss://]HOST:PORT that invitations name; without it the listen address"),
-    TEXT_KEY("tls.cert", tls_cert, "", "certificate chain (PEM); with it the hub speaks wss"),
-    TEXT_KEY("tls.key", tls_key, "", "private key of tls.cert (PEM)"),
-    TEXT_KEY("web.hosts", web_hosts, "",
+    TEXT_KEY("tls.cert", tls_cert, "", NULL, "certificate chain (PEM); with it the hub speaks wss"),
+    TEXT_KEY("tls.key", tls_key, "", NULL, "private key of tls.cert (PEM)"),
+    TEXT_KEY("web.hosts", web_hosts, "", NULL,
              "names that browsers may reach this hub by besides localhost, separated by spaces"),
-    TEXT_KEY("log.level", log_level, "info", "error, warn, info or debug"),
+    TEXT_KEY("log.level", log_level, "info", log_level_check, "error, warn, info or debug"),
     INT_KEY("limit.connections", connections, 1, 100000, "15000", "connections in all"),
     INT_KEY("limit.connections_per_address", connections_per_address, 1, 100000, "512",
             "connections from one network address"),
@@ -46,13 +46,6 @@ const struct config_key hub_settings_keys[] = {
 const size_t hub_settings_count = sizeof hub_settings_keys / sizeof hub_settings_keys[0];
 
 static enum err check(const char *path, const struct hub_settings *s, struct error *e) {
-    enum log_level level;
-    struct error inner = {0};
-    char address[INVITE_ADDRESS_MAX];
-    if (log_level_parse(s->log_level, &level, &inner) != ERR_OK)
-        return error_at(e, ERR_CONFIG, path, 0, 0, "log.level: %.200s", inner.detail);
-    if (s->address[0] != '\0' && address_parse(s->address, address, &inner) != ERR_OK)
-        return error_at(e, ERR_CONFIG, path, 0, 0, "address: %.200s", inner.detail);
     if ((s->tls_cert[0] == '\0') != (s->tls_key[0] == '\0'))
         return error_at(e, ERR_CONFIG, path, 0, 0,
                         "found only one of tls.cert and tls.key, expected both or neither");

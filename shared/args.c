@@ -40,16 +40,35 @@ static void print_help(FILE *out, const struct args_program *p) {
             p->name, p->name);
 }
 
+/* Whether `word` is the first of the command's two. */
+static bool begins(const struct args_command *c, const char *word) {
+    size_t len = strlen(word);
+    return strncmp(c->name, word, len) == 0 && c->name[len] == ' ';
+}
+
+static bool is_group(const struct args_program *p, const char *word) {
+    const struct args_command *c = p->commands;
+    while (c->name && !begins(c, word))
+        c++;
+    return c->name != NULL;
+}
+
+static void print_group(FILE *out, const struct args_program *p, const char *word) {
+    fprintf(out, "Usage: %s %s COMMAND [options]\n\nCommands:\n", p->name, word);
+    for (const struct args_command *c = p->commands; c->name; c++) {
+        if (begins(c, word))
+            fprintf(out, "  %-18s %s\n", c->name, c->help);
+    }
+}
+
 /* A command of two words wins over one of one word. Sets *ret_words to how many it took. */
 static const struct args_command *find_command(const struct args_program *p, int argc, char **argv,
                                                int *ret_words) {
     const struct args_command *one = NULL;
     for (const struct args_command *c = p->commands; c->name; c++) {
-        size_t len = strlen(argv[1]);
         if (strcmp(c->name, argv[1]) == 0)
             one = c;
-        if (argc > 2 && strncmp(c->name, argv[1], len) == 0 && c->name[len] == ' ' &&
-            strcmp(c->name + len + 1, argv[2]) == 0) {
+        if (argc > 2 && begins(c, argv[1]) && strcmp(c->name + strlen(argv[1]) + 1, argv[2]) == 0) {
             *ret_words = 2;
             return c;
         }
@@ -143,6 +162,19 @@ static int run_command(const struct args_program *p, const struct args_command *
     return error_exit_status(err);
 }
 
+/* The help of a first word, or a first word alone, lists what may follow it. */
+static int no_command(const struct args_program *p, int argc, char **argv) {
+    bool group = is_group(p, argv[1]);
+    if (group && wants_help(argc, argv, 2)) {
+        print_group(stdout, p, argv[1]);
+        return EX_OK;
+    }
+    const char *second = group && argc > 2 ? argv[2] : "";
+    fprintf(stderr, "%s: found '%s%s%s', expected a command; '%s%s%s --help' lists them\n", p->name,
+            argv[1], second[0] ? " " : "", second, p->name, group ? " " : "", group ? argv[1] : "");
+    return EX_USAGE;
+}
+
 int args_main(const struct args_program *p, int argc, char **argv) {
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         print_help(stdout, p);
@@ -158,11 +190,8 @@ int args_main(const struct args_program *p, int argc, char **argv) {
     }
     int words = 0;
     const struct args_command *c = find_command(p, argc, argv, &words);
-    if (!c) {
-        fprintf(stderr, "%s: found '%s', expected a command; '%s --help' lists them\n", p->name,
-                argv[1], p->name);
-        return EX_USAGE;
-    }
+    if (!c)
+        return no_command(p, argc, argv);
     if (wants_help(argc, argv, 1 + words)) {
         print_usage(stdout, p, c);
         return EX_OK;

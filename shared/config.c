@@ -95,6 +95,10 @@ static enum err parse_text(const struct config_key *key, const char *value, char
     if (!utf8_valid(bytes_of(value, len))) {
         return error_set(e, ERR_CONFIG, "found bytes that are not UTF-8, expected UTF-8 text");
     }
+    enum err code = key->check ? key->check(value, e) : ERR_OK;
+    if (code != ERR_OK) {
+        return code;
+    }
     char *copy = strdup(value);
     if (!copy) {
         return error_set(e, ERR_NO_MEMORY, "no memory for %zu bytes", len + 1);

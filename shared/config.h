@@ -24,6 +24,8 @@ struct config_key {
     int64_t min, max;     /* CONFIG_INT, CONFIG_DURATION */
     const char *fallback; /* default, as it would be written in the file */
     const char *help;     /* one line */
+    /* CONFIG_TEXT only, NULL: any text. What a value has to be; its fault gets file and line. */
+    enum err (*check)(const char *value, struct error *e);
 };
 
 /* Fills the struct with the defaults. A bad default is our bug (assert). */

@@ -114,6 +114,11 @@ static const char *check_address(const char *text, size_t len,
     return reason;
 }
 
+enum err address_check(const char *text, struct error *e) {
+    char address[INVITE_ADDRESS_MAX];
+    return text[0] == '\0' ? ERR_OK : address_parse(text, address, e);
+}
+
 enum err address_parse(const char *text, char out[static INVITE_ADDRESS_MAX], struct error *e) {
     const char *reason = check_address(text, strlen(text), out);
     if (reason == NULL)

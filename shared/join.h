@@ -23,6 +23,8 @@ enum err invite_parse(const char *uri, struct invite *ret, struct error *e) MUST
 /* "[ws://|wss://]HOST:PORT" checked and completed with ws:// ; ERR_DATA. */
 enum err address_parse(const char *text, char out[static INVITE_ADDRESS_MAX], struct error *e)
     MUST_USE;
+/* Whether a setting can be an address; "" is: none. ERR_DATA. */
+enum err address_check(const char *text, struct error *e) MUST_USE;
 
 struct join {
     struct public_key network, invite;

@@ -39,6 +39,11 @@ enum err log_level_parse(const char *text, enum log_level *ret, struct error *e)
                      text);
 }
 
+enum err log_level_check(const char *text, struct error *e) {
+    enum log_level level;
+    return log_level_parse(text, &level, e);
+}
+
 /* RFC 3339 with milliseconds always there, so that columns line up. */
 static size_t format_head(char *out, size_t size, enum log_level level, const char *event) {
     struct timespec now = {0};

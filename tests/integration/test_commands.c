@@ -199,6 +199,9 @@ Test(commands, configuration_faults_name_file_and_line) {
     lab_write(conf, "# first line\nlog.level = \"info\"\nlog.levle = \"debug\"\n");
     const struct result *r = LAB_FAILS(&lab, 78, "plek-agent", "run", "--dir", agent);
     cr_assert(strstr(r->err, lab_text(&lab, "%s:3", conf)), "%s", r->err);
+    lab_write(conf, "# first line\nlog.level = \"loud\"\n");
+    r = LAB_FAILS(&lab, 78, "plek-agent", "run", "--dir", agent);
+    cr_assert(strstr(r->err, lab_text(&lab, "%s:2: log.level: found", conf)), "%s", r->err);
     conf = lab_path(&lab, "hub/hub.conf");
     lab_write(conf, "\n\nlimit.connections = many\n");
     r = LAB_FAILS(&lab, 78, "plek-hub", "run", "--dir", hub, "--listen", "127.0.0.1:0");

@@ -45,6 +45,8 @@ static const struct args_option no_options[] = {{0}};
 static const struct args_command commands[] = {
     {"site", "", no_options, 0, 0, "one word", fail},
     {"site add", "NAME [MORE]", options, 1, 2, "two words", look},
+    {"policy show", "", no_options, 0, 0, "shows", look},
+    {"policy apply", "FILE", no_options, 1, 1, "applies", look},
     {"find", "[SERVICE]", options, 0, 1, "finds", look},
     {"set", "SERVICE key=value...", options, 1, -1, "sets", look},
     {"fail", "WORD", no_options, 1, 1, "fails", fail},
@@ -173,6 +175,27 @@ Test(args, help_of_a_command_runs_nothing) {
     cr_assert(strstr(text, "Usage: prog find [options] [SERVICE]"), "%s", text);
     cr_assert(strstr(text, "--where COLUMN=VALUE") && strstr(text, "(may be repeated)"), "%s",
               text);
+}
+
+Test(args, help_of_a_first_word_lists_its_commands) {
+    char text[2048];
+    cr_assert_eq(RUN("policy", "--help"), EX_OK);
+    read_all(cr_get_redirected_stdout(), text, sizeof text);
+    cr_assert(strstr(text, "policy show") && strstr(text, "policy apply"), "%s", text);
+    cr_assert_null(strstr(text, "site add"), "%s", text);
+    cr_assert_eq(RUN("polic", "--help"), EX_USAGE);
+    cr_assert_eq(RUN("policy", "--", "--help"), EX_USAGE);
+    cr_assert_eq(seen.calls, 0);
+}
+
+Test(args, a_first_word_alone_says_where_to_look) {
+    cr_assert_eq(RUN("policy"), EX_USAGE);
+    cr_assert_eq(RUN("policy", "remove"), EX_USAGE);
+    char text[2048];
+    read_all(cr_get_redirected_stderr(), text, sizeof text);
+    cr_assert(strstr(text, "found 'policy', expected a command; 'prog policy --help' lists"), "%s",
+              text);
+    cr_assert(strstr(text, "found 'policy remove', expected"), "%s", text);
 }
 
 Test(args, help_lists_every_command) {

@@ -301,6 +301,10 @@ Test(find, what_is_not_a_filter_is_refused) {
     RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "a=b,,c=d", &f, &e), ERR_DATA);
     RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "a=b,a=b,a=b,a=b,a=b,a=b,a=b,a=b,a=b", &f, &e),
               ERR_DATA);
+    RUN_FAILS(find_filter_parse(b, "111222333", NULL, NULL, NULL, &f, &e), ERR_NOT_FOUND);
+    cr_assert_null(strstr(e.detail, "111222333"), "a citizen service number: %s", e.detail);
+    RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "111222333", &f, &e), ERR_DATA);
+    cr_assert_null(strstr(e.detail, "111222333"), "%s", e.detail);
     world_done(&w);
 }
 

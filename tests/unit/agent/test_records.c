@@ -340,6 +340,21 @@ Test(records, confirm_leaves_expired_figures_unless_all) {
     cr_assert_eq(figure("bed", "").observed_ms, KIT_NOW + 5 * KIT_HOUR);
 }
 
+Test(records, messages_never_repeat_a_number_of_a_person) {
+    static const char number[] = "111222333"; /* passes the 11-test */
+    struct error e = {0};
+    struct record r;
+    struct record_confirmed done;
+    json_t *rows = NULL;
+    KIT_FAILS(set_at(KIT_NOW, number, "free=1", &r, &e), ERR_DATA);
+    cr_assert_null(strstr(e.detail, number), "%s", e.detail);
+    const struct record_confirm what = {.site = number};
+    KIT_FAILS(records_confirm(kit.agent, &what, KIT_NOW, &done, &e), ERR_NOT_FOUND);
+    cr_assert_null(strstr(e.detail, number), "%s", e.detail);
+    KIT_FAILS(records_lines_json(kit.agent, NULL, number, KIT_NOW, &rows, &e), ERR_NOT_FOUND);
+    cr_assert_null(strstr(e.detail, number), "%s", e.detail);
+}
+
 Test(records, confirm_only_what_is_named) {
     struct error e = {0};
     struct record_confirmed done;

@@ -19,12 +19,18 @@ struct settings {
 
 #define KEY(field) offsetof(struct settings, field)
 
+static enum err no_bang(const char *value, struct error *e) {
+    return strchr(value, '!') ? error_set(e, ERR_DATA, "found '!', expected a name") : ERR_OK;
+}
+
 static const struct config_key keys[] = {
-    {"web.listen", CONFIG_TEXT, KEY(listen), 16, 0, 0, "127.0.0.1:8080", "Where the pages are"},
-    {"label", CONFIG_TEXT, KEY(label), 8, 0, 0, NULL, "A name"},
-    {"session.limit", CONFIG_INT, KEY(limit), 0, -2, 1000, "100", "Sessions at a time"},
-    {"validity", CONFIG_DURATION, KEY(validity), 0, 60000, INT64_C(604800000), "2h", "How long"},
-    {"web.tls", CONFIG_BOOL, KEY(tls), 0, 0, 0, "no", "Whether TLS is on"},
+    {"web.listen", CONFIG_TEXT, KEY(listen), 16, 0, 0, "127.0.0.1:8080", "Where the pages are",
+     NULL},
+    {"label", CONFIG_TEXT, KEY(label), 8, 0, 0, NULL, "A name", no_bang},
+    {"session.limit", CONFIG_INT, KEY(limit), 0, -2, 1000, "100", "Sessions at a time", NULL},
+    {"validity", CONFIG_DURATION, KEY(validity), 0, 60000, INT64_C(604800000), "2h", "How long",
+     NULL},
+    {"web.tls", CONFIG_BOOL, KEY(tls), 0, 0, 0, "no", "Whether TLS is on", NULL},
 };
 #define COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -166,6 +172,11 @@ Test(config, text_is_bounded_by_its_room) {
     cr_assert_str_eq(read_ok("label = 1234567\n").label, "1234567");
     refused("label = 12345678\n", 1, "label: found 8 bytes, expected at most 7");
     refused("label = \"\xFF\"\n", 1, "UTF-8");
+}
+
+Test(config, a_rule_of_ones_own_has_the_line_too) {
+    cr_assert_str_eq(read_ok("label = ab\n").label, "ab");
+    refused("session.limit = 5\nlabel = \"ab!\"\n", 2, "label: found '!', expected a name");
 }
 
 Test(config, a_key_given_twice) {
