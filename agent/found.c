@@ -150,8 +150,11 @@ json_t *found_json(const struct found *f, int64_t now_ms) {
 
 /* ---- order ---- */
 
-/* What the light's thresholds promise; a service without any in the charter promises whole units.
- */
+/* A service without thresholds in the charter promises one. */
+int64_t found_green(const struct charter_service *service) {
+    return service->has_light ? service->light_green : 1;
+}
+
 static bool light_room(const struct found *f, int64_t *ret) {
     switch (f->line->figure.light) {
     case LIGHT_UNKNOWN:
@@ -161,7 +164,7 @@ static bool light_room(const struct found *f, int64_t *ret) {
         *ret = 0;
         return true;
     case LIGHT_GREEN:
-        *ret = f->service->has_light ? f->service->light_green : 1;
+        *ret = found_green(f->service);
         return true;
     }
     return false;

@@ -126,7 +126,9 @@ static const char schema_1[] =
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, status INTEGER NOT NULL,"
     " low INTEGER, high INTEGER, light INTEGER NOT NULL, observed_ms INTEGER NOT NULL,"
     " valid_until_ms INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX seen_line_service ON seen_line(service, region);"
+    /* all that find judges a line by: it reads the rows of those that it shows alone */
+    "CREATE INDEX seen_line_service ON seen_line(service, region, picture, site, ward, available,"
+    " low, light, status, observed_ms, valid_until_ms);"
     "CREATE INDEX seen_line_picture ON seen_line(picture);"
     /* the newest view of an (agent, audience) whose key has not arrived */
     "CREATE TABLE waiting(" OF_NETWORK " agent BLOB NOT NULL, audience BLOB NOT NULL,"

@@ -1,0 +1,65 @@
+/* Implements the ordered list (see candidates.h). Must not know the store. */
+#include "candidates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXTS_MAX ((size_t)1024 * 1024 * 1024)
+
+void candidates_init(struct candidates *c) {
+    *c = (struct candidates){.count = 0};
+    buf_init(&c->texts, TEXTS_MAX);
+    buf_append_u8(&c->texts, 0); /* the empty text */
+}
+
+void candidates_done(struct candidates *c) {
+    for (size_t i = 0; i < c->count; i++)
+        json_decref(c->list[i].row);
+    free(c->list);
+    buf_done(&c->texts);
+}
+
+size_t candidates_text(struct candidates *c, const char *text) {
+    size_t at = c->texts.len;
+    if (text[0] == '\0')
+        return 0;
+    buf_append(&c->texts, text, strlen(text) + 1);
+    return at;
+}
+
+enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e) {
+    enum err code = buf_failed(&c->texts, e);
+    if (code == ERR_OK && c->count == c->cap) {
+        size_t cap = c->cap > 0 ? c->cap * 2 : 64;
+        struct candidate *list = reallocarray(c->list, cap, sizeof *list);
+        if (list) {
+            c->list = list;
+            c->cap = cap;
+        } else {
+            code = error_set(e, ERR_NO_MEMORY, "no memory for %zu rows", cap);
+        }
+    }
+    if (code == ERR_OK)
+        c->list[c->count++] = *take;
+    else
+        json_decref(take->row);
+    return code;
+}
+
+static int compare(const void *left, const void *right, void *ctx) {
+    const struct candidate *a = left, *b = right;
+    const char *texts = ctx;
+    int order = found_compare(&a->rank, &b->rank);
+    if (order == 0 && a->member != b->member)
+        order = strcmp(a->member, b->member);
+    if (order == 0 && a->site != b->site)
+        order = strcmp(texts + a->site, texts + b->site);
+    if (order == 0 && a->service != b->service)
+        order = strcmp(a->service, b->service);
+    return order == 0 ? strcmp(texts + a->ward, texts + b->ward) : order;
+}
+
+void candidates_sort(struct candidates *c) {
+    if (c->count > 1)
+        qsort_r(c->list, c->count, sizeof *c->list, compare, c->texts.data);
+}

@@ -1,0 +1,32 @@
+/* Owns the lines that answer a find while they are judged and ordered, before a row of any is
+ * written: of many lines few are shown at a time. Must not know the store. */
+#ifndef PLEK_AGENT_CANDIDATES_H
+#define PLEK_AGENT_CANDIDATES_H
+
+#include "bytes.h"
+#include "found.h"
+
+struct candidate {
+    struct found_rank rank;
+    const char *member, *service; /* borrowed for as long as the list is used */
+    size_t site, ward;            /* texts, as candidates_text gave them */
+    int64_t line;                 /* whose row is written when it is shown; or else: */
+    json_t *row;                  /* owned by the list */
+};
+struct candidates {
+    struct candidate *list;
+    size_t count, cap;
+    struct buf texts;
+    const struct zone *zone; /* in which their rows speak of days; the caller's to set */
+};
+void candidates_init(struct candidates *c);
+void candidates_done(struct candidates *c);
+/* Keeps a text for the order. A lack of memory comes out of candidates_add. */
+size_t candidates_text(struct candidates *c, const char *text);
+/* Takes over take->row in any case. */
+enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e)
+    MUST_USE;
+/* Most useful first; equals by member, site, service and ward. */
+void candidates_sort(struct candidates *c);
+
+#endif
