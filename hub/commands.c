@@ -293,14 +293,20 @@ static enum err print_rows(const struct args *a, const json_t *rows, bool more, 
     return ERR_OK;
 }
 
+static bool for_others(const struct args *a) {
+    const char *audience = args_option(a, "audience");
+    return audience != NULL && strcmp(audience, "operator") != 0;
+}
+
 /* A run of days comes in pieces, and is printed as it comes. */
 static enum err print_pages(const struct args *a, struct client *client, json_t *query,
                             struct error *e) {
-    bool more = false, first = true, last = false;
+    bool more = false, first = true, last = false, published = for_others(a);
     enum err err = ERR_OK;
     for (; !last && err == ERR_OK; first = false) {
         json_t *answer = NULL;
-        err = client_call(client, API_GET, "/v1/aggregate", query, NULL, &answer, e);
+        err = published ? client_call(client, API_POST, "/v1/published", NULL, query, &answer, e)
+                        : client_call(client, API_GET, "/v1/aggregate", query, NULL, &answer, e);
         if (err != ERR_OK)
             break;
         const json_t *rows = json_is_array(answer) ? answer : json_object_get(answer, "rows");
@@ -318,7 +324,12 @@ static enum err print_pages(const struct args *a, struct client *client, json_t 
 static enum err run_aggregate(const struct args *a, struct error *e) {
     static const char *const keys[] = {"service", "region", "from", "to"};
     struct client *client = NULL;
+    const char *audience = args_option(a, "audience");
     bool json = args_flag(a, "json");
+    if (for_others(a) && strcmp(audience, "public") != 0 && strcmp(audience, "observers") != 0)
+        return error_set(e, ERR_USAGE,
+                         "found --audience %.40s, expected operator, public or observers",
+                         audience);
     if (json && args_flag(a, "csv"))
         return error_set(e, ERR_USAGE, "found --json and --csv, expected one of them");
     json_t *query = json_object();
@@ -374,6 +385,10 @@ static const struct args_option aggregate_options[] = {
     {"region", "CODE", false, "only this region"},
     {"from", "DAY", false, "per day instead of now, from this one on (2026-11-20)"},
     {"to", "DAY", false, "up to this one (default: today, which is open: up to now)"},
+    {"audience", "WHO", false,
+     "public, observers: what may be published, of k members and more (docs/aggregate.md); "
+     "operator "
+     "(default): everything"},
     {"csv", NULL, false, "print a table for programs (RFC 4180)"},
     JSON_OPTION,
     {0}};

@@ -68,16 +68,22 @@ static struct track *track_of(struct tracks *t, const char *region, size_t days)
     return &t->items[at];
 }
 
-/* Where the site at hand adds to: the whole network's track, and its region's when it has one. */
+/* Where the site at hand adds to: the whole network's track, and its region's when it has one. That
+ * of sites without one is kept for the visit alone. */
 struct places {
     struct track *whole, *region; /* region NULL: none */
 };
 
+static const char *region_at_hand(const struct days *d) {
+    return d->region[0] == '\0' && d->config.visit != NULL ? DAYS_NOWHERE : d->region;
+}
+
 static enum err find_places(struct days *d, struct places *ret, struct error *e) {
     struct track *whole = track_of(&d->member, "", d->config.count), *region = NULL;
-    if (whole != NULL && d->region[0] != '\0')
-        region = track_of(&d->member, d->region, d->config.count);
-    if (whole == NULL || (region == NULL && d->region[0] != '\0'))
+    const char *code = region_at_hand(d);
+    if (whole != NULL && code[0] != '\0')
+        region = track_of(&d->member, code, d->config.count);
+    if (whole == NULL || (region == NULL && code[0] != '\0'))
         return no_memory(e);
     *ret = (struct places){&d->member.items[0], region}; /* "" sorts first */
     return ERR_OK;
@@ -253,7 +259,8 @@ void days_free(struct days *d) {
 }
 
 size_t days_region_count(const struct days *d) {
-    return d->sums.count;
+    size_t count = d->sums.count; /* DAYS_NOWHERE sorts last */
+    return count - (strcmp(d->sums.items[count - 1].region, DAYS_NOWHERE) == 0);
 }
 
 const char *days_region(const struct days *d, size_t region) {

@@ -23,7 +23,9 @@ struct observation {
     struct history_point figure; /* its clock corrected */
 };
 
-/* What one member adds to a cell, told when all of it is known. */
+/* What one member adds to a cell, told when all of it is known: to the whole network, to regions,
+ * and by its sites without a region to DAYS_NOWHERE, which is no region of a site. */
+#define DAYS_NOWHERE "\x7f"
 typedef enum err days_visit(void *ctx, const struct public_key *member, const char *region,
                             size_t day, const struct cell *part, struct error *e);
 struct days_config {

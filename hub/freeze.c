@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "publish.h"
 #include "span.h"
 
 #define STEP_DAYS 31
@@ -12,6 +13,7 @@
 struct freezing {
     struct hub *hub;
     const struct zone *zone;
+    int64_t now_ms;
     size_t budget; /* days that this step may still make final */
 };
 
@@ -32,6 +34,8 @@ static enum err put_day(const struct freezing *f, const struct span *s, size_t d
                 err = store_put_final(f->hub->store, &final, e);
         }
     }
+    if (err == ERR_OK)
+        err = store_seal_published(f->hub->store, s->query.first_day + (int64_t)day, e);
     return err;
 }
 
@@ -47,7 +51,8 @@ static enum err mark(void *ctx, const struct store_final *final, struct error *e
     return ERR_OK;
 }
 
-/* At most STEP_DAYS days; those that are final already stay as they are. */
+/* At most STEP_DAYS days; those that are final already stay as they are. The others are published
+ * for the last time while it is known who stands behind them. */
 static enum err freeze_window(struct freezing *f, int64_t first, size_t count, struct error *e) {
     struct marks marks = {.first = first};
     struct span span = {.charter = NULL};
@@ -58,7 +63,10 @@ static enum err freeze_window(struct freezing *f, int64_t first, size_t count, s
     if (err != ERR_OK || missing == 0)
         return err;
     const struct span_query query = {.first_day = first, .count = count};
-    err = span_read(f->hub, &query, &span, e);
+    const struct publish_query last = {.first_day = first, .count = count, .final = marks.final};
+    err = publish_days(f->hub, &last, f->now_ms, NULL, e);
+    if (err == ERR_OK)
+        err = span_read(f->hub, &query, &span, e);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         if (!marks.final[i])
             err = put_day(f, &span, i, e);
@@ -116,7 +124,7 @@ static enum err retire(struct freezing *f, int64_t before_ms, int64_t now_ms, bo
 
 enum err freeze_step(struct hub *hub, int64_t before_ms, int64_t now_ms, bool *ret_more,
                      struct error *e) {
-    struct freezing f = {.hub = hub, .budget = STEP_DAYS};
+    struct freezing f = {.hub = hub, .now_ms = now_ms, .budget = STEP_DAYS};
     bool done = false, more = true;
     enum err err = zone_find(directory_charter(hub->directory)->time_zone, &f.zone, e);
     if (err == ERR_OK)

@@ -388,6 +388,29 @@ static enum err get_aggregate(void *domain, const struct api_request *request, j
     return report_aggregate(hub, query.service, query.region, request->now_ms, ret, e);
 }
 
+/* Publishing keeps what it shows: it writes. */
+static enum err post_published(void *domain, const struct api_request *request, json_t **ret,
+                               struct error *e) {
+    static const char *const keys[] = {"service", "region", "from", "to", NULL};
+    const char *values[4] = {NULL};
+    struct hub *hub = domain;
+    struct error sticky = {0};
+    struct json_at root = body_root(request, &sticky);
+    json_only(&root, keys);
+    for (size_t i = 0; i < 4; i++) {
+        struct json_at at = json_optional(&root, keys[i]);
+        if (json_present(&at))
+            values[i] = json_text(&at, 1, 64);
+    }
+    if (sticky.code != ERR_OK) {
+        *e = sticky;
+        return sticky.code;
+    }
+    enum err err = hub_refresh(hub, e);
+    const struct trend_query query = {values[0], values[1], values[2], values[3]};
+    return err == ERR_OK ? trend_publish(hub, &query, request->now_ms, ret, e) : err;
+}
+
 /* ---- the table ---- */
 
 static const struct api_route routes[] = {
@@ -405,6 +428,8 @@ static const struct api_route routes[] = {
     {API_POST, API_ADMIN, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
     {API_GET, API_VIEWER, "/v1/aggregate", get_aggregate,
      "sums and coverage ?service= &region=, now or per day ?from= &to="},
+    {API_POST, API_ADMIN, "/v1/published", post_published,
+     "publish sums, and what was {service?, region?, from?, to?}"},
 };
 
 const struct api_route *hub_routes(size_t *ret_count) {

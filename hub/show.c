@@ -144,7 +144,9 @@ void show_aggregate(const json_t *rows, FILE *out) {
         cells[0] = day_of(row, rooms[0]);
         if (cells[2] == NULL)
             cells[2] = "(all)";
-        cells[3] = interval(json_object_get(row, "available"), rooms[3]);
+        cells[3] = json_is_true(json_object_get(row, "suppressed"))
+                       ? "(suppressed)"
+                       : interval(json_object_get(row, "available"), rooms[3]);
         table_row(t, cells);
     }
     table_print(t, out);
@@ -178,6 +180,7 @@ enum err show_aggregate_csv(const json_t *rows, bool more, FILE *out, struct err
                    {"sites_expired", "sites_expired", NULL},
                    {"sites_never", "sites_never", NULL},
                    {"suppressed", "suppressed", NULL},
+                   {"published_at", "published_at", NULL},
                    {"open", "open", NULL},
                    {"final", "final", NULL}};
     const size_t count = sizeof columns / sizeof columns[0];

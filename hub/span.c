@@ -168,7 +168,7 @@ static enum err read_service(struct hub *hub, struct span *s, const struct pictu
     enum err err = days_new(&config, &m.days, e);
     if (err == ERR_OK)
         err = list_lines(&m, service->code, e);
-    if (err == ERR_OK)
+    if (err == ERR_OK && s->query.now_ms == 0)
         err = store_points(hub->store, service->code, s->at_ms[s->query.count - 1] + 1, add_point,
                            &m, e);
     if (err == ERR_OK)
@@ -251,7 +251,9 @@ static enum err span_new(struct hub *hub, const struct span_query *query, struct
     s->never = calloc(query->count + 1, sizeof *s->never);
     if (s->at_ms == NULL || s->never == NULL)
         return no_memory(e);
-    for (size_t i = 0; i < query->count; i++)
+    if (query->now_ms != 0)
+        s->at_ms[0] = query->now_ms;
+    for (size_t i = 0; i < query->count && query->now_ms == 0; i++)
         s->at_ms[i] = zone_day_start(zone, query->first_day + (int64_t)i + 1) - 1;
     return ERR_OK;
 }
@@ -262,7 +264,8 @@ enum err span_read(struct hub *hub, const struct span_query *query, struct span 
     struct pictures pictures = {.count = 0};
     enum err err = span_new(hub, query, &s, e);
     if (err == ERR_OK)
-        err = pictures_read(hub, PICTURES_ALL, &pictures, e);
+        err =
+            pictures_read(hub, query->now_ms != 0 ? PICTURES_ADMITTED : PICTURES_ALL, &pictures, e);
     if (err == ERR_OK)
         err = count_never(hub, &s, e);
     for (size_t i = 0; err == ERR_OK && i < s.charter->service_count; i++) {

@@ -12,6 +12,7 @@
 struct span_query {
     int64_t first_day; /* since 1970-01-01, in the charter's zone */
     size_t count;
+    int64_t now_ms;      /* not 0: instead the one moment now, of agents in good standing */
     const char *service; /* NULL: all of the charter */
     days_visit *visit;   /* NULL: nobody asks; its ctx is a struct span_part */
     void *ctx;

@@ -93,6 +93,14 @@ static const char schema_1[] =
     " open_ended INTEGER NOT NULL, total INTEGER, occupied INTEGER, held INTEGER, blocked INTEGER,"
     " need INTEGER, members INTEGER NOT NULL, current INTEGER NOT NULL, expired INTEGER NOT NULL,"
     " never INTEGER NOT NULL, PRIMARY KEY(network, day, service, region)) STRICT;"
+    /* What was published last: of a service, of a day or now (-1), of a region or the whole network
+     * (''). parts: who stood behind it, keyed; empty once the day is final. */
+    "CREATE TABLE published("
+    " network INTEGER NOT NULL REFERENCES network, service TEXT NOT NULL, day INTEGER NOT NULL,"
+    " region TEXT NOT NULL, shown INTEGER NOT NULL, published_ms INTEGER NOT NULL, low INTEGER,"
+    " high INTEGER, open_ended INTEGER NOT NULL, members INTEGER NOT NULL,"
+    " current INTEGER NOT NULL, expired INTEGER NOT NULL, never INTEGER NOT NULL,"
+    " parts BLOB NOT NULL, PRIMARY KEY(network, service, day, region)) STRICT;"
     /* counters and marks */
     "CREATE TABLE rejection("
     " network INTEGER NOT NULL REFERENCES network, code TEXT NOT NULL, count INTEGER NOT NULL,"

@@ -303,6 +303,30 @@ enum err store_finals(struct store *s, int64_t from_day, int64_t to_day, store_f
 enum err store_newest_final(struct store *s, bool *ret_found, int64_t *ret_day, struct error *e)
     MUST_USE;
 
+/* ---- what was published ---- */
+
+#define STORE_NOW (-1) /* the day of figures of the moment */
+struct store_published {
+    const char *service;
+    int64_t day;
+    const char *region; /* "": the whole network */
+    bool shown;
+    int64_t published_ms;
+    struct cell cell; /* its components are not published */
+    struct bytes parts;
+};
+/* Takes the place of what was published of the cell before, and is shown. */
+enum err store_put_published(struct store *s, const struct store_published *p, struct error *e)
+    MUST_USE;
+enum err store_hide_published(struct store *s, const struct store_published *p, struct error *e)
+    MUST_USE;
+typedef enum err store_published_visit(void *ctx, const struct store_published *p, struct error *e);
+/* By region; texts and bytes are borrowed for the visit. */
+enum err store_published(struct store *s, const char *service, int64_t day,
+                         store_published_visit *visit, void *ctx, struct error *e) MUST_USE;
+/* Forgets who stood behind a day's figures: they are final. */
+enum err store_seal_published(struct store *s, int64_t day, struct error *e) MUST_USE;
+
 /* ---- counters and marks ---- */
 
 enum err store_count_rejections(struct store *s, enum err code, int64_t count, int64_t now_ms,

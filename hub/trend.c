@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "publish.h"
 #include "report.h"
 #include "span.h"
 
 #define PAGE_ROWS 10000
 #define PAGE_DAYS 366
+#define PUBLISHED_PAGE_DAYS 31 /* contributions are told apart there */
 
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the answer");
@@ -227,6 +229,14 @@ static enum err read_page(struct page_of_days *page, int64_t now_ms, json_t *row
     return err;
 }
 
+static enum err take_answer(json_t *rows, json_t *take_next, json_t **ret, struct error *e) {
+    json_t *answer = json_pack("{s:O, s:o}", "rows", rows, "next", take_next);
+    if (answer == NULL)
+        return no_memory(e);
+    *ret = answer;
+    return ERR_OK;
+}
+
 static json_t *next_json(int64_t day, int64_t last) {
     char text[TEXT_DAY_SIZE];
     return day > last ? json_null() : json_string(text_day(day, text));
@@ -246,13 +256,99 @@ enum err trend_read(struct hub *hub, const struct trend_query *query, int64_t no
         page.count = (size_t)days;
     json_t *rows = json_array();
     err = rows != NULL ? read_page(&page, now_ms, rows, &done, e) : no_memory(e);
-    if (err == ERR_OK) {
-        json_t *answer = json_pack("{s:O, s:o}", "rows", rows, "next",
-                                   next_json(page.range.from + (int64_t)done, page.range.to));
-        err = answer != NULL ? ERR_OK : no_memory(e);
-        if (err == ERR_OK)
-            *ret = answer;
+    if (err == ERR_OK)
+        err = take_answer(rows, next_json(page.range.from + (int64_t)done, page.range.to), ret, e);
+    json_decref(rows);
+    return err;
+}
+
+/* ---- published ---- */
+
+struct finals {
+    int64_t first;
+    bool days[PUBLISHED_PAGE_DAYS];
+};
+
+static enum err mark_final(void *ctx, const struct store_final *f, struct error *e) {
+    struct finals *finals = ctx;
+    (void)e;
+    finals->days[f->day - finals->first] = true;
+    return ERR_OK;
+}
+
+/* Ended days, then today as it is now. */
+static enum err publish_range(struct hub *hub, const struct trend_query *query,
+                              const struct range *r, int64_t last, int64_t now_ms, json_t *rows,
+                              struct error *e) {
+    struct finals finals = {.first = r->from};
+    int64_t ended = last < r->today ? last : r->today - 1;
+    struct publish_query asked = {.service = query->service,
+                                  .first_day = r->from,
+                                  .count = (size_t)(ended - r->from + 1),
+                                  .final = finals.days};
+    enum err err = store_finals(hub->store, r->from, ended, mark_final, &finals, e);
+    if (err == ERR_OK && asked.count > 0)
+        err = publish_days(hub, &asked, now_ms, rows, e);
+    if (err != ERR_OK || last < r->today)
+        return err;
+    asked = (struct publish_query){
+        .service = query->service, .first_day = r->today, .count = 1, .moment = true};
+    return publish_days(hub, &asked, now_ms, rows, e);
+}
+
+/* What is not told was not published. */
+static enum err publish_whole(struct hub *hub, const struct trend_query *query,
+                              const struct range *r, int64_t last, int64_t now_ms, json_t *rows,
+                              struct error *e) {
+    enum err err = store_savepoint(hub->store, e);
+    if (err != ERR_OK)
+        return err;
+    err = publish_range(hub, query, r, last, now_ms, rows, e);
+    if (err == ERR_OK)
+        return store_release(hub->store, e);
+    store_undo(hub->store);
+    return err;
+}
+
+/* The region's rows alone; every cell was decided. */
+static void filter_region(json_t *rows, const char *region) {
+    for (size_t i = json_array_size(rows); region != NULL && i-- > 0;) {
+        const char *found = json_string_value(json_object_get(json_array_get(rows, i), "region"));
+        if (found == NULL || strcmp(found, region) != 0)
+            json_array_remove(rows, i);
     }
+}
+
+enum err trend_publish(struct hub *hub, const struct trend_query *query, int64_t now_ms,
+                       json_t **ret, struct error *e) {
+    const struct charter *charter = directory_charter(hub->directory);
+    const struct zone *zone = NULL;
+    struct range r;
+    if (query->service != NULL && charter_service(charter, query->service) == NULL)
+        return error_set(e, ERR_NOT_FOUND,
+                         "the charter has no service '%.40s'; see `plek-hub charter show`",
+                         query->service);
+    enum err err = zone_find(charter->time_zone, &zone, e);
+    if (err != ERR_OK)
+        return err;
+    r.from = r.to = r.today = zone_day_number(zone, now_ms);
+    if (query->from != NULL || query->to != NULL)
+        err = read_range(hub, query, now_ms, &r, e);
+    if (err != ERR_OK)
+        return err;
+    int64_t last = r.to - r.from < PUBLISHED_PAGE_DAYS ? r.to : r.from + PUBLISHED_PAGE_DAYS - 1;
+    json_t *rows = json_array(), *answer = NULL;
+    err = rows != NULL ? hub_begin(hub, e) : no_memory(e);
+    if (err == ERR_OK) {
+        enum err inner = publish_whole(hub, query, &r, last, now_ms, rows, e);
+        err = hub_commit(hub, inner == ERR_OK ? e : NULL);
+        err = inner != ERR_OK ? inner : err;
+    }
+    filter_region(rows, query->region);
+    if (err == ERR_OK)
+        err = take_answer(rows, next_json(last + 1, r.to), &answer, e);
+    if (err == ERR_OK)
+        *ret = answer;
     json_decref(rows);
     return err;
 }

@@ -16,4 +16,9 @@ struct trend_query {
 enum err trend_read(struct hub *hub, const struct trend_query *query, int64_t now_ms, json_t **ret,
                     struct error *e) MUST_USE;
 
+/* The same for others than the operator, by the rule of published.h; without `from`, now. Keeps
+ * what it shows, in a group of its own. Rows have `published_at` too; components are null. */
+enum err trend_publish(struct hub *hub, const struct trend_query *query, int64_t now_ms,
+                       json_t **ret, struct error *e) MUST_USE;
+
 #endif

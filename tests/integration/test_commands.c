@@ -397,6 +397,10 @@ static const struct bad bad_hub_input[] = {
     {{"charter", "publish", "@syntax.json"}, 65, {"syntax.json:3:"}},
     {{"charter", "publish", "@policy-key.json"}, 65, {"audiences"}},
     {{"aggregate", "--service", "cot"}, 65, {"cot"}},
+    {{"aggregate", "--audience", "press"}, 64, {"press", "public"}},
+    {{"aggregate", "--from", "2020-13-01"}, 65, {"2020-13-01", "from"}},
+    {{"aggregate", "--to", "2020-01-01"}, 64, {"start"}},
+    {{"aggregate", "--csv", "--json"}, 64, {"--csv"}},
 };
 
 static void run_bad_hub(const struct bad *bad) {

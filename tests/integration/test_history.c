@@ -161,6 +161,14 @@ static void expect_summed(json_t *week) {
     cr_assert_eq(json_array_size(all), 5478u, "the days of fifteen years");
     cr_assert_eq(counted, DAYS);
     cr_assert_eq(found, DAYS);
+    /* One contributor is fewer than three: nothing of it is published. */
+    sums = HUB(&net, "aggregate", "--audience", "public", "--from", "2010-01-04", "--to",
+               "2010-03-10");
+    cr_assert_eq(json_array_size(sums), 66u);
+    json_array_foreach(sums, i, row) {
+        cr_assert(json_is_true(json_object_get(row, "suppressed")));
+        cr_assert(json_is_null(json_object_get(row, "members")));
+    }
 }
 
 Test(history, a_long_table_goes_to_partners_and_to_one_that_comes_later) {

@@ -15,6 +15,7 @@ struct attempt {
 
 static const struct attempt attempts[] = {
     {"/v1/invitations", "/v1/invitations", "{\"name\":\"Zuid\"}"},
+    {"/v1/published", "/v1/published", "{}"},
     {"/v1/members/{name}/suspend", "/v1/members/Noord/suspend", "{}"},
     {"/v1/members/{name}/resume", "/v1/members/Noord/resume", "{}"},
     {"/v1/members/{name}/remove", "/v1/members/Noord/remove", "{}"},
@@ -22,26 +23,37 @@ static const struct attempt attempts[] = {
 };
 #define ATTEMPTS (sizeof attempts / sizeof attempts[0])
 
-/* The default one, but for how long figures are kept. */
-static json_t *newer_charter(void) {
+/* The default one, but for how long figures are kept, and that one member's are published. */
+static char *charter_text(int keep_days) {
     json_t *charter = json_loads(charter_default_json(), 0, NULL);
-    cr_assert_eq(json_object_set_new(charter, "keep_days", json_integer(30)), 0);
+    cr_assert_eq(json_object_set_new(charter, "keep_days", json_integer(keep_days)), 0);
+    cr_assert_eq(json_object_set_new(charter, "k", json_integer(1)), 0);
     char *text = json_dumps(charter, JSON_COMPACT);
+    json_decref(charter);
+    return text;
+}
+
+static json_t *newer_charter(void) {
+    char *text = charter_text(30);
     json_t *body = json_pack("{s:s}", "text", text);
     free(text);
-    json_decref(charter);
     return body;
 }
 
 static void try_all(int synchronous, bool durable) {
     struct town t;
     struct person noord;
+    struct circle circle;
     struct watch_vfs *vfs = watch_vfs_new("hub-route-sync");
-    town_init(&t, 7, NULL);
+    char *charter = charter_text(35);
+    town_init(&t, 7, charter);
+    free(charter);
     town_close(&t);
     t.vfs = "hub-route-sync";
     town_open(&t);
     person_join(&t, &noord, "Noord", "provider");
+    person_share(&t, &noord, &circle, "exact",
+                 &(struct figures){.site = 1, .service = "bed", .free = known(3)}, 1);
 #ifdef PLEK_FAILPOINTS
     store_test_set_synchronous(t.hub->store, synchronous);
 #else
