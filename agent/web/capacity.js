@@ -11,7 +11,7 @@ import { Words } from '/words.js';
 const urgency = { expired: 0, due: 1, current: 2 };
 const order = (a, b) => urgency[a.freshness] - urgency[b.freshness] || a.valid_until.localeCompare(b.valid_until);
 const cardKeys = ['name', 'region', 'phone', 'hours', 'reports', 'note'];
-const cardLimits = { name: 60, region: 20, phone: 40, hours: 80, reports: 80, note: 200 };
+const cardLimits = { name: 60, region: 20, phone: 40, hours: 80, reports: 120, note: 200 };
 
 // A site's card, or the form for a new site.
 function card(site, done) {

@@ -96,6 +96,7 @@ export class Line {
     replace(this.state, figureNode(expired ? {} : line), expired && el('span', { class: 'of' }, t('figure.last', { figure: line.available === null ? t('figure.unknown') : number(line.available) })),
       statusBadge(line.status), freshBadge(line.freshness), el('span', {}, age(line.observed_at)),
       el('span', { class: 'of' }, t(expired ? 'line.ended' : 'line.valid', { when: whenWords(line.valid_until) })),
+      line.reports_again && el('span', { class: 'of' }, t('row.reportsAgain', { when: whenWords(line.reports_again) })),
       line.actor && el('span', { class: 'of' }, t('line.by', { who: actorWords(line.actor) })));
   }
 

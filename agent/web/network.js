@@ -37,6 +37,7 @@ function connection(status) {
 function alarms(status) {
   const told = [...status.alarms.map((a) => el('li', {}, el('strong', {}, coded('alarm', a.code)), a.subject && ` ${a.subject}`,
     el('span', { class: 'of block' }, t('net.since', { when: dateTime(a.since) })), el('span', { class: 'help block', lang: 'en' }, a.detail))),
+  ...(status.trust?.waiting ?? []).map((w) => el('li', {}, t('net.waiting', { name: w.member, audiences: w.audiences.join(', '), when: dateTime(w.not_before) }))),
   ...status.no_key.map((k) => el('li', {}, t('net.noKey', { name: k.member, when: dateTime(k.since) }))),
   ...Object.entries(status.refusals).map(([code, r]) => el('li', { class: 'of' }, t('net.refused', { code, count: r.count ?? r })))];
   return told.length ? el('ul', { class: 'told' }, told) : el('p', {}, badge('good', t('net.noAlarms'), '✓'));
@@ -68,11 +69,16 @@ class Page {
 
   table(partners) {
     if (!partners.length) return el('p', {}, t('net.alone'));
+    const trust = { approved: ['good', '✓'], directory: ['some', '✓'], waiting: ['some', '◔'], refused: ['none', '✕'] };
+    const basis = (p) => p.trust ?? (p.approved ? 'approved' : 'none');
     const state = (p) => [badge({ admitted: 'good', suspended: 'some', removed: 'none' }[p.state] ?? 'unknown', coded('partner', p.state), { admitted: '✓', suspended: '▲' }[p.state] ?? '■'), ' ',
-      p.approved ? badge('good', t('partner.approved'), '✓') : badge('unknown', t('partner.notApproved'), '!')];
-    const does = (p) => (this.admin && p.state !== 'removed'
-      ? [p.approved ? act(t('partner.forget'), () => this.forget(p), { class: 'quiet', 'data-focus': p.key, 'aria-label': t('partner.forgetNamed', { name: p.name }) })
-        : act(t('partner.approve'), () => this.approve(p), { 'data-focus': p.key, 'aria-label': t('partner.approveNamed', { name: p.name }) })] : '');
+      trust[basis(p)] ? badge(trust[basis(p)][0], t(`partner.${basis(p)}`), trust[basis(p)][1]) : badge('unknown', t('partner.notApproved'), '!')];
+    const button = (kind, p, quiet) => act(t(`partner.${kind}`), () => this[kind](p), { class: quiet ? 'quiet' : null, 'data-focus': `${kind} ${p.key}`, 'aria-label': t(`partner.${kind}Named`, { name: p.name }) });
+    const does = (p) => {
+      if (!this.admin || p.state === 'removed') return '';
+      if (p.approved) return button('forget', p, true);
+      return el('span', { class: 'buttons' }, button('approve', p, false), basis(p) !== 'refused' && button('refuse', p, true));
+    };
     return table(t('net.members'), ['net.name', 'net.role', 'net.state', 'net.fingerprint', 'net.seen', 'net.do'].map((k) => t(k)),
       partners.map((p) => [p.name, coded('role', p.role), state(p), fingerprint(p.fingerprint), p.last_seen ? age(p.last_seen) : t('age.never'), does(p)]));
   }
@@ -93,6 +99,17 @@ class Page {
       },
     }]);
     return opened;
+  }
+
+  async refuse(p) {
+    dialog(t('refuse.title', { name: p.name }), [el('p', {}, t('refuse.what', { name: p.name })), el('p', { class: 'warn' }, t('forget.truth'))], [{
+      label: t('partner.refuse'), danger: true,
+      work: async () => {
+        await post(`/v1/partners/${encodeURIComponent(p.key)}/refuse`, {});
+        this.said.say(t('refuse.done', { name: p.name }));
+        await this.load();
+      },
+    }]);
   }
 
   async forget(p) {

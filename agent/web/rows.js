@@ -49,7 +49,8 @@ export function rowNode(row, words, own = false) {
     cell('row.service', el('span', {}, words.serviceLabel(row.service)),
       words.attributes(row).map((text) => el('span', { class: 'of block' }, text)), extras(row)),
     cell('row.status', statusBadge(row.status)),
-    cell('row.age', age(row.observed_at), ' ', freshBadge(row.freshness)),
+    cell('row.age', age(row.observed_at), ' ', freshBadge(row.freshness),
+      row.reports_again && el('span', { class: 'of block' }, t('row.reportsAgain', { when: whenWords(row.reports_again) }))),
     cell('row.call', call(row)));
 }
 

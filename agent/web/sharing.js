@@ -125,9 +125,10 @@ class Page {
     this.partner.input.value = now;
   }
 
-  why(name) {
+  why(name, rows) {
     const partner = this.partners.find((p) => p.name === name);
     const audiences = this.policy.audiences.filter((a) => a.members.includes(name));
+    if (rows[0]?.why?.basis === 'directory') return t('preview.directory', { when: dateTime(rows[0].why.since) });
     if (partner && !partner.approved) return t('preview.notApproved');
     if (!audiences.length) return t('preview.noAudience');
     if (audiences.every((a) => this.status.withdrawn.some((w) => w.audience === a.name))) return t('preview.withdrawn');
@@ -141,7 +142,7 @@ class Page {
     if (partner !== this.partner.input.value) return;
     const body = el('tbody', { role: 'rowgroup' }, rows.map((row) => rowNode(row, this.words, true)));
     const name = memberLabel(partner);
-    const why = this.why(partner);
+    const why = this.why(partner, rows);
     replace(this.preview, el('p', { role: 'status' }, t('preview.count', { name, count: rows.length }), ' ', why),
       rows.length > 0 && rowTable(t('preview.caption', { name }), body));
     this.drawAudit(log, name);
