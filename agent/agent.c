@@ -15,6 +15,10 @@
 
 /* ---- accessors ---- */
 
+struct access *agent_access(struct agent *a) {
+    return a->access;
+}
+
 struct db *agent_db(struct agent *a) {
     return a->db;
 }

@@ -3,6 +3,7 @@
 #ifndef PLEK_AGENT_H
 #define PLEK_AGENT_H
 
+#include "access.h"
 #include "api.h"
 #include "db.h"
 #include "directory.h"
@@ -22,6 +23,8 @@ enum err agent_init(const char *dir, struct bytes passphrase, const struct entro
 enum err agent_open(const char *dir, const char *vfs, const struct entropy *entropy,
                     struct agent **ret, struct error *e) MUST_USE;
 void agent_close(struct agent *a);
+/* Who may use the API from elsewhere. Borrowed. */
+struct access *agent_access(struct agent *a);
 
 /* ---- shared by the modules of agent_core; borrowed, valid while open ---- */
 struct db *agent_db(struct agent *a); /* statements: store.h */

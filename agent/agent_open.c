@@ -166,6 +166,37 @@ static enum err check_dir(const char *dir, struct error *e) {
     return ERR_OK;
 }
 
+static void describe(void *ctx, const char **ret_member, const char **ret_network) {
+    const struct agent *a = ctx;
+    const struct member *self =
+        a->directory && a->network.id ? directory_member(a->directory, &a->network.member) : NULL;
+    const char *network = a->directory ? directory_name(a->directory) : NULL;
+    *ret_member = self ? self->name : "";
+    *ret_network = network ? network : "";
+}
+
+/* Where people reach the screens, as far as the settings say. */
+static void default_url(const struct agent_settings *s, char *out, size_t size) {
+    size_t host = strcspn(s->web_hosts, " ,");
+    const char *listen = s->web_listen[0] ? s->web_listen : AGENT_WEB_LISTEN;
+    if (host > 0)
+        snprintf(out, size, "https://%.*s", (int)host, s->web_hosts);
+    else
+        snprintf(out, size, "%s%s", s->web_cert[0] ? "https://" : "http://", listen);
+}
+
+static enum err open_access(struct agent *a, struct error *e) {
+    struct access_config config = {
+        .users = {a->db, SQL_USER_NAMED}, .entropy = a->entropy, .describe = describe, .ctx = a};
+    char url[sizeof a->settings.web_hosts + 16];
+    a->access = access_new(&config);
+    if (!a->access)
+        return error_set(e, ERR_NO_MEMORY, "no memory for who may log in");
+    default_url(&a->settings, url, sizeof url);
+    access_set_url(a->access, url);
+    return ERR_OK;
+}
+
 static enum err fill(struct agent *a, const char *vfs, struct error *e) {
     char path[FILES_PATH_MAX];
     enum err code = settings_read(a->dir, &a->settings, e);
@@ -175,6 +206,8 @@ static enum err fill(struct agent *a, const char *vfs, struct error *e) {
         code = files_path(a->dir, AGENT_DB, path, e);
     if (code == ERR_OK)
         code = agent_store_open(path, vfs, &a->db, e);
+    if (code == ERR_OK)
+        code = open_access(a, e);
     return code != ERR_OK ? code : agent_reload(a, e);
 }
 
@@ -204,6 +237,7 @@ void agent_close(struct agent *a) {
     if (!a)
         return;
     import_sessions_free(a->import_sessions);
+    access_free(a->access);
     db_close(a->db);
     policy_free(a->policy);
     directory_free(a->directory);

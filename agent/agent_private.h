@@ -24,6 +24,7 @@ struct agent {
     struct agent_settings settings;
     struct entropy entropy;
     struct db *db;
+    struct access *access;
     struct sign_pair keys;
     struct box_pair box;
     struct agent_network network;

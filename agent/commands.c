@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "access_commands.h"
 #include "agent.h"
 #include "clock.h"
 #include "commands_sharing.h"
@@ -182,6 +183,17 @@ static enum err run_charter(const struct args *a, struct error *e) {
     return local_run(a, &call, show_charter, e);
 }
 
+/* ---- users and tokens ---- */
+
+static enum err run_access(const struct args *a, struct error *e) {
+    struct access_command c;
+    enum err code = access_command(a, &c, e);
+    if (code != ERR_OK)
+        return code;
+    const struct local_call call = {.method = c.method, .path = c.path, .take_body = c.take_body};
+    return local_run(a, &call, c.show, e);
+}
+
 /* ---- the table ---- */
 
 #define CARD_OPTIONS                                                                               \
@@ -233,6 +245,7 @@ static const struct args_command own_commands[] = {
     {"confirm", "[SERVICE]", confirm_options, 0, 1,
      "say that figures which have not expired still hold", run_confirm},
     {"charter show", "", plain_options, 0, 0, "show the network's rules", run_charter},
+    ACCESS_COMMANDS(run_access),
 };
 #define OWN_COUNT (sizeof own_commands / sizeof own_commands[0])
 

@@ -19,6 +19,7 @@
 #include "table_routes.h"
 #include "watch.h"
 #include "web.h"
+#include "web_work.h"
 
 #define READ_SIZE (16 * 1024)
 #define AGENT_FD_LIMIT 256
@@ -42,6 +43,7 @@ struct daemon {
     struct web *web;  /* DIR/api.sock */
     struct web *site; /* browsers */
     struct web_browsers browsers;
+    struct web_work *work;
     char web_address[WEB_ADDRESS_MAX + 8];
     struct link *link;
     struct watch *watch;
@@ -104,14 +106,39 @@ static void on_newcomers(uv_timer_t *timer) {
     tell_events(d);
 }
 
+/* What a change by a route means for those who follow; the domain raises what else it means. */
+static const char *changed_by(const struct api_request *r) {
+    static const struct {
+        const char *path, *event;
+    } table[] = {
+        {"/v1/sites", "sites"},     {"/v1/places", "lines"},  {"/v1/policy", "policy"},
+        {"/v1/withdraw", "policy"}, {"/v1/pause", "policy"},  {"/v1/partners", "partners"},
+        {"/v1/users", "users"},     {"/v1/tokens", "tokens"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0] && r->method != API_GET; i++)
+        if (strncmp(r->path, table[i].path, strlen(table[i].path)) == 0)
+            return table[i].event;
+    return NULL;
+}
+
 static void serve(void *ctx, struct web_call *take_call) {
     struct daemon *d = ctx;
     size_t count = 0;
     json_t *response = NULL;
     const struct api_route *routes = agent_routes(&count);
     take_call->request.now_ms = clock_wall_ms();
-    enum err code = api_dispatch(routes, count, d->agent, &take_call->request, &response);
+    const struct password_work *work = &take_call->caller.work;
+    enum err code = access_dispatch(agent_access(d->agent), routes, count, d->agent,
+                                    &take_call->request, &response);
+    if (work->wanted && !work->done) {
+        json_decref(response);
+        web_work_take(d->work, take_call);
+        return;
+    }
+    const char *event = code ? NULL : changed_by(&take_call->request);
     web_answer(take_call, code, response);
+    if (event)
+        tell_event(d, event);
     if (agent_dirty(d->agent)) {
         look_at_newcomers(d);
         link_outbox(d->link);
@@ -208,13 +235,16 @@ static enum err open_site(struct daemon *d, struct error *e) {
     d->browsers.pages.assets = &agent_pages;
     d->browsers.hosts = s->web_hosts;
     d->site = web_new(&config);
-    if (!d->site)
+    d->work = web_work_new(&d->loop, serve, d);
+    if (!d->site || !d->work)
         return error_set(e, ERR_NO_MEMORY, "not enough memory for the screens");
     enum err err = web_listen_browsers(d->site, d->context, &listen, bound, e);
     if (!err)
         snprintf(d->web_address, sizeof d->web_address, "%s%s",
                  s->web_cert[0] ? "https://" : "http://", bound);
-    else if (!s->web_listen[0])
+    if (!err && !s->web_hosts[0])
+        access_set_url(agent_access(d->agent), d->web_address);
+    if (err && !s->web_listen[0])
         log_event(LOG_WARN, "web-off", "address=%s", address);
     return s->web_listen[0] ? err : ERR_OK;
 }
@@ -373,6 +403,7 @@ static void close_loop(struct daemon *d) {
     uv_close((uv_handle_t *)&d->limit, NULL);
     uv_close((uv_handle_t *)&d->newcomers, NULL);
     watch_close(d->watch);
+    web_work_stop(d->work);
     if (d->context) {
         lws_context_destroy(d->context);
         uv_run(&d->loop, UV_RUN_DEFAULT);
@@ -391,6 +422,7 @@ void daemon_close(struct daemon *d) {
     link_free(d->link);
     web_free(d->web);
     web_free(d->site);
+    web_work_free(d->work);
     agent_close(d->agent);
     if (d->lock >= 0)
         lock_release(d->lock);

@@ -27,8 +27,13 @@ static void close_agent(void *domain) {
     agent_close(domain);
 }
 
+static struct access *access_of(void *domain) {
+    return agent_access(domain);
+}
+
 enum err local_open(const struct args *a, struct client **ret, struct error *e) {
-    static struct client_local local = {.open = open_agent, .close = close_agent};
+    static struct client_local local = {
+        .open = open_agent, .close = close_agent, .access = access_of};
     local.routes = agent_routes(&local.route_count);
     return client_open(local_dir(a), &local, ret, e);
 }

@@ -217,13 +217,17 @@ static const struct api_route own_routes[] = {
 const struct api_route *agent_routes(size_t *ret_count) {
     /* The same content at every call: constant tables put side by side. */
     static struct api_route table[ROUTES_MAX];
-    size_t sharing_count = 0, tables_count = 0;
-    const struct api_route *sharing = sharing_routes(&sharing_count);
-    const struct api_route *tables = table_routes(&tables_count);
-    assert(OWN_COUNT + sharing_count + tables_count <= ROUTES_MAX);
+    const struct api_route *(*const more[])(size_t *) = {sharing_routes, table_routes,
+                                                         access_routes};
+    size_t count = OWN_COUNT;
     memcpy(table, own_routes, sizeof own_routes);
-    memcpy(table + OWN_COUNT, sharing, sharing_count * sizeof *sharing);
-    memcpy(table + OWN_COUNT + sharing_count, tables, tables_count * sizeof *tables);
-    *ret_count = OWN_COUNT + sharing_count + tables_count;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        size_t part_count = 0;
+        const struct api_route *part = more[i](&part_count);
+        assert(count + part_count <= ROUTES_MAX);
+        memcpy(table + count, part, part_count * sizeof *part);
+        count += part_count;
+    }
+    *ret_count = count;
     return table;
 }

@@ -2,6 +2,8 @@
  * Migrations are append-only: a released one is never edited. */
 #include "store.h"
 
+#include "users.h"
+
 #define AGENT_APPLICATION_ID 0x506c6541 /* "PleA" */
 
 #define OF_NETWORK " network INTEGER NOT NULL REFERENCES network ON DELETE CASCADE,"
@@ -170,7 +172,7 @@ static const char schema_1[] =
     " detail TEXT NOT NULL) STRICT;"
     "CREATE TABLE alarm("
     " code TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, since_ms INTEGER NOT NULL,"
-    " PRIMARY KEY(code, subject)) STRICT;";
+    " PRIMARY KEY(code, subject)) STRICT;" USERS_SCHEMA;
 
 /* The organisation's own journal. Who received something stands apart: an audience's members are
  * the same from one sealing to the next. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access_commands.h"
 #include "client.h"
 #include "clock.h"
 #include "hub.h"
@@ -26,6 +27,10 @@ static enum err open_local(const char *dir, void **ret, struct error *e) {
 
 static void close_local(void *domain) {
     hub_close(domain);
+}
+
+static struct access *access_of(void *domain) {
+    return hub_access(domain);
 }
 
 /* Without --dir the current directory, as long as it holds a hub: hub_settings_read says so. */
@@ -51,7 +56,7 @@ static enum err ask(struct client *client, const struct call *call, json_t **ret
 }
 
 static enum err open_client(const struct args *a, struct client **ret, struct error *e) {
-    struct client_local local = {.open = open_local, .close = close_local};
+    struct client_local local = {.open = open_local, .close = close_local, .access = access_of};
     const char *dir = NULL;
     local.routes = hub_routes(&local.route_count);
     enum err err = find_dir(a, &dir, e);
@@ -355,6 +360,17 @@ static enum err run_status(const struct args *a, struct error *e) {
     return run_call(a, &call, show_status, e);
 }
 
+/* ---- users and tokens ---- */
+
+static enum err run_access(const struct args *a, struct error *e) {
+    struct access_command c;
+    enum err err = access_command(a, &c, e);
+    if (err != ERR_OK)
+        return err;
+    const struct call call = {.method = c.method, .path = c.path, .take_body = c.take_body};
+    return run_call(a, &call, c.show, e);
+}
+
 /* ---- the table ---- */
 
 #define DIR_OPTION                                                                                 \
@@ -407,6 +423,7 @@ static const struct args_command commands[] = {
     {"aggregate", "", aggregate_options, 0, 0,
      "sums over what members send the hub, now or per day, and their coverage", run_aggregate},
     {"status", "", plain_options, 0, 0, "the hub's state in short", run_status},
+    ACCESS_COMMANDS(run_access),
     {0}};
 
 _Static_assert(sizeof commands / sizeof commands[0] <= HUB_COMMANDS_MAX, "commands.h says so");

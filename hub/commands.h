@@ -5,7 +5,7 @@
 
 #include "args.h"
 
-#define HUB_COMMANDS_MAX 16
+#define HUB_COMMANDS_MAX 32
 
 /* Ends with a NULL name; at most HUB_COMMANDS_MAX. */
 const struct args_command *hub_commands(void);

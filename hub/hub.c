@@ -93,6 +93,36 @@ enum err hub_refresh(struct hub *hub, struct error *e) {
 
 /* ---- opening ---- */
 
+static void describe(void *ctx, const char **ret_member, const char **ret_network) {
+    const struct hub *hub = ctx;
+    const char *network = hub->directory != NULL ? directory_name(hub->directory) : NULL;
+    *ret_member = "";
+    *ret_network = network != NULL ? network : "";
+}
+
+/* Agents reach a hub at "ws://HOST:PORT", people at "http://HOST:PORT". */
+static void note_url(struct hub *hub, const char *address) {
+    const char *rest = strstr(address, "://");
+    char url[INVITE_ADDRESS_MAX + 16];
+    bool tls = rest != NULL ? strncmp(address, "wss", 3) == 0 : hub->settings.tls_cert[0] != '\0';
+    snprintf(url, sizeof url, "%s%s", tls ? "https://" : "http://",
+             rest != NULL ? rest + 3 : address);
+    access_set_url(hub->access, url);
+}
+
+static enum err open_access(struct hub *hub, struct error *e) {
+    const struct hub_settings *s = &hub->settings;
+    struct access_config config = {.users = store_users(hub->store),
+                                   .entropy = hub->entropy,
+                                   .describe = describe,
+                                   .ctx = hub};
+    hub->access = access_new(&config);
+    if (hub->access == NULL)
+        return error_set(e, ERR_NO_MEMORY, "no memory for who may log in");
+    note_url(hub, s->address[0] != '\0' ? s->address : s->listen);
+    return ERR_OK;
+}
+
 static enum err hub_new(const char *db_path, const char *vfs, const struct keyfile *keys,
                         const struct hub_settings *settings, const struct entropy *entropy,
                         struct hub **ret, struct error *e) {
@@ -105,6 +135,8 @@ static enum err hub_new(const char *db_path, const char *vfs, const struct keyfi
     authors_init(&hub->authors, keys->sign.pub.b);
     presence_init(&hub->presence, keys->sign.pub.b);
     enum err err = store_open(db_path, vfs, &hub->store, e);
+    if (err == ERR_OK)
+        err = open_access(hub, e);
     if (err != ERR_OK) {
         hub_close(hub);
         return err;
@@ -198,6 +230,7 @@ void hub_close(struct hub *hub) {
     if (!hub->stale && unsaved(hub) && hub_begin(hub, NULL) == ERR_OK &&
         hub_commit(hub, NULL) != ERR_OK)
         hub->stale = true;
+    access_free(hub->access);
     store_close(hub->store);
     directory_free(hub->directory);
     authors_done(&hub->authors);
@@ -207,6 +240,10 @@ void hub_close(struct hub *hub) {
     news_done(&hub->ready);
     keyfile_wipe(&hub->keys);
     free(hub);
+}
+
+struct access *hub_access(struct hub *hub) {
+    return hub->access;
 }
 
 const struct sign_pair *hub_keys(const struct hub *hub) {
@@ -342,6 +379,8 @@ void hub_note_session(struct hub *hub, const struct public_key *agent, bool conn
 
 void hub_note_address(struct hub *hub, const char *address) {
     snprintf(hub->address, sizeof hub->address, "%s", address);
+    if (hub->settings.address[0] == '\0')
+        note_url(hub, address);
 }
 
 void hub_note_rejection(struct hub *hub, enum err code, int64_t now_ms) {

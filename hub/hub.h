@@ -4,6 +4,7 @@
 #ifndef PLEK_HUB_H
 #define PLEK_HUB_H
 
+#include "access.h"
 #include "api.h"
 #include "directory.h"
 #include "feed.h"
@@ -23,6 +24,8 @@ enum err hub_init(const char *dir, const char *name, struct bytes charter,
 enum err hub_open(const char *dir, const char *vfs, const struct entropy *entropy, struct hub **ret,
                   struct error *e) MUST_USE;
 void hub_close(struct hub *hub);
+/* Who may use the API from elsewhere; store thread only. Borrowed. */
+struct access *hub_access(struct hub *hub);
 
 const struct sign_pair *hub_keys(const struct hub *hub);        /* borrowed; for sessions */
 const struct hub_settings *hub_settings(const struct hub *hub); /* as hub_open read them */

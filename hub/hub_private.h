@@ -14,6 +14,7 @@
 
 struct hub {
     struct store *store;
+    struct access *access;
     struct keyfile keys;
     struct entropy entropy;
     struct hub_settings settings;

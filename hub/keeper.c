@@ -102,7 +102,8 @@ static void run_single(struct hub *hub, struct job *job, int64_t now_ms) {
         return;
     case JOB_API:
         job->call->request.now_ms = now_ms;
-        job->code = api_dispatch(routes, count, hub, &job->call->request, &job->response);
+        job->code = access_dispatch(hub_access(hub), routes, count, hub, &job->call->request,
+                                    &job->response);
         return;
     case JOB_NOTE:
         hub_note_session(hub, &job->agent, job->connected, now_ms);

@@ -13,6 +13,7 @@
 #include "connection.h"
 #include "log.h"
 #include "registry.h"
+#include "screens.h"
 #include "signals.h"
 
 #define READ_SIZE (16 * 1024)
@@ -23,13 +24,7 @@
 #define FD_CAP 1000000
 #define HTTP_TIMEOUT_S 15
 #define LEAVE_GRACE_MS 2000
-#define WEB_OPEN_MAX 128 /* requests and followers at a time */
-#define WEB_FOLLOWERS_MAX 64
-#define IMPORT_BODY_MAX (4u * 1024 * 1024)
 #define UNDER_WAY_BYTES ((size_t)64 * 1024 * 1024)
-
-/* Made by CMake from hub/web and shared/web. */
-extern const struct pages_assets hub_pages;
 
 struct net {
     struct net_config config;
@@ -39,10 +34,7 @@ struct net {
     uv_signal_t terminate, interrupt;
     uv_timer_t grace;
     struct lws_context *context;
-    struct web *web;    /* DIR/api.sock */
-    struct web *public; /* the address that anybody reaches: health and screens */
-    struct web_browsers browsers;
-    char hosts[INVITE_ADDRESS_MAX + sizeof((struct hub_settings){0}.web_hosts)];
+    struct screens *screens;
     struct lws_protocols protocols[3];
     struct verify *verify;
     struct registry *registry; /* established: agent key -> connection */
@@ -183,18 +175,12 @@ static void spread_news(struct net *net, const struct hub_news *news) {
 
 static void finish(struct net *net, struct job *job) {
     struct connection *c;
-    bool changed;
     switch (job->kind) {
     case JOB_NEWS:
         spread_news(net, &job->news);
         return;
     case JOB_API:
-        changed = job->call->request.method != API_GET;
-        web_answer(job->call, job->code, job->response);
-        job->response = NULL;
-        job->call = NULL;
-        if (changed)
-            web_event(net->web, "status");
+        screens_answer(net->screens, job);
         return;
     case JOB_GREET:
     case JOB_ACCEPT:
@@ -245,21 +231,6 @@ static void on_async(uv_async_t *async) {
 void net_wake(void *ctx) {
     struct net *net = ctx;
     uv_async_send(&net->async);
-}
-
-static void serve(void *ctx, struct web_call *take_call) {
-    struct net *net = ctx;
-    struct job *job = job_new(JOB_API);
-    if (job)
-        job->call = take_call;
-    if (job && job_queue_offer(net->config.store, job))
-        return;
-    if (job)
-        job->call = NULL;
-    job_free(job);
-    struct error e;
-    error_set(&e, ERR_BUSY, "the hub's queues are full; try again in a moment");
-    web_answer(take_call, e.code, api_error_to_json(&e));
 }
 
 static int serve_health(void *ctx, const char *path, struct buf *text) {
@@ -403,7 +374,7 @@ static enum err listen_public(struct net *net, struct error *e) {
     enum err err = web_split_address(net->config.listen, host, sizeof host, &port, e);
     if (err)
         return err;
-    net->protocols[0] = web_protocol(net->public);
+    net->protocols[0] = web_protocol(screens_public(net->screens));
     net->protocols[1] = (struct lws_protocols){.name = "plek.v1",
                                                .callback = callback,
                                                .per_session_data_size = sizeof(struct connection),
@@ -429,6 +400,7 @@ static enum err listen_public(struct net *net, struct error *e) {
     if (!vhost)
         return error_set(e, ERR_IO, "cannot listen on %s: is the port in use, or the %s wrong?",
                          net->config.listen, tls ? "certificate or key" : "address");
+    web_note_address(screens_public(net->screens), lws_get_vhost_listen_port(vhost), tls);
     bool v6 = strchr(host, ':') != NULL;
     snprintf(net->address, sizeof net->address, v6 ? "[%s]:%d" : "%s:%d",
              host[0] ? host : "0.0.0.0", lws_get_vhost_listen_port(vhost));
@@ -469,17 +441,6 @@ static enum err open_loop(struct net *net, struct error *e) {
     return ERR_OK;
 }
 
-/* What browsers get: the pages, by the name that agents know too. */
-static const struct web_browsers *browse(struct net *net) {
-    const struct hub_settings *s = net->config.settings;
-    const char *name = strstr(s->address, "://");
-    name = name ? name + 3 : s->address;
-    snprintf(net->hosts, sizeof net->hosts, "%.*s %s", (int)strcspn(name, ":"), name, s->web_hosts);
-    net->browsers = (struct web_browsers){
-        .pages = {&hub_pages, net->config.web_root, net->config.web_shared}, .hosts = net->hosts};
-    return &net->browsers;
-}
-
 enum err net_open(const struct net_config *config, struct net **ret, struct error *e) {
     struct net *net = calloc(1, sizeof *net);
     if (!net)
@@ -487,15 +448,14 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     net->config = *config;
     net->registry = registry_new();
     net->addresses = addresses_new();
-    struct web_config web = {.serve = serve, .ctx = net, .max_body = IMPORT_BODY_MAX};
-    struct web_config public = {.plain = serve_health,
-                                .ctx = net,
-                                .max_body = 0,
-                                .browsers = browse(net),
-                                .max_open = WEB_OPEN_MAX,
-                                .max_followers = WEB_FOLLOWERS_MAX};
-    net->web = web_new(&web);
-    net->public = web_new(&public);
+    struct screens_config screens = {.loop = &net->loop,
+                                     .settings = config->settings,
+                                     .web_root = config->web_root,
+                                     .web_shared = config->web_shared,
+                                     .store = config->store,
+                                     .plain = serve_health,
+                                     .ctx = net};
+    net->screens = screens_new(&screens);
     net->host = (struct connection_host){.keys = config->keys,
                                          .entropy = config->entropy,
                                          .ctx = net,
@@ -504,7 +464,7 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
                                          .write_room =
                                              malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD)};
     enum err err = ERR_OK;
-    if (!net->registry || !net->addresses || !net->web || !net->public || !net->host.write_room)
+    if (!net->registry || !net->addresses || !net->screens || !net->host.write_room)
         err = error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
     if (!err)
         err = open_loop(net, e);
@@ -515,7 +475,7 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     char socket[512];
     snprintf(socket, sizeof socket, "%s/api.sock", config->dir);
     if (!err)
-        err = web_listen_socket(net->web, net->context, socket, e);
+        err = web_listen_socket(screens_socket(net->screens), net->context, socket, e);
     if (err) {
         net_close(net);
         return err;
@@ -555,6 +515,7 @@ void net_close(struct net *net) {
         return;
     if (net->loop_ready)
         close_handles(net);
+    screens_stop(net->screens);
     if (net->context) {
         lws_context_destroy(net->context);
         uv_run(&net->loop, UV_RUN_DEFAULT);
@@ -564,8 +525,7 @@ void net_close(struct net *net) {
         uv_run(&net->loop, UV_RUN_DEFAULT);
         uv_loop_close(&net->loop);
     }
-    web_free(net->web);
-    web_free(net->public);
+    screens_free(net->screens);
     registry_free(net->registry);
     addresses_free(net->addresses);
     free(net->slots);

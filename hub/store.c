@@ -110,7 +110,7 @@ static const char schema_1[] =
     " last_ms INTEGER NOT NULL, detail TEXT NOT NULL, PRIMARY KEY(author, code)) STRICT;"
     "CREATE TABLE seen("
     " network INTEGER NOT NULL REFERENCES network, agent BLOB NOT NULL, last_ms INTEGER NOT NULL,"
-    " PRIMARY KEY(network, agent)) STRICT;";
+    " PRIMARY KEY(network, agent)) STRICT;" USERS_SCHEMA;
 
 /* A withdrawal stands where its audience's state stood: the view's kind tells which it is. */
 static const char schema_2[] = "ALTER TABLE state ADD COLUMN kind INTEGER NOT NULL DEFAULT 3;";
@@ -190,6 +190,10 @@ enum err store_open(const char *path, const char *vfs, struct store **ret, struc
     }
     *ret = s;
     return ERR_OK;
+}
+
+struct users store_users(struct store *s) {
+    return (struct users){s->db, SQL_USER_NAMED};
 }
 
 void store_close(struct store *s) {

@@ -11,6 +11,7 @@
 
 #include "audience.h"
 #include "cell.h"
+#include "users.h"
 
 struct store;
 
@@ -27,6 +28,8 @@ static inline uint64_t place_index(uint64_t place) {
 enum err store_open(const char *path, const char *vfs, struct store **ret, struct error *e)
     MUST_USE;
 void store_close(struct store *s); /* accepts NULL */
+/* Who may use the hub's API: rows of the same database, with verbs of their own (users.h). */
+struct users store_users(struct store *s);
 
 /* As db.h's: begin and commit nest by counting, a savepoint bounds one item. */
 enum err store_begin(struct store *s, struct error *e) MUST_USE;

@@ -84,6 +84,8 @@ json_t *api_error_to_json(const struct error *e) {
         json_object_set_new(inner, "line", json_integer(e->line));
     if (e->column)
         json_object_set_new(inner, "column", json_integer(e->column));
+    if (e->retry_ms)
+        json_object_set_new(inner, "retry_ms", json_integer(e->retry_ms));
     return json_pack("{s:o}", "error", inner);
 }
 

@@ -16,6 +16,10 @@ enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
  */
 enum api_role { API_STRANGER, API_VIEWER, API_EDITOR, API_ADMIN };
 
+/* Who may use the API from elsewhere, and what such a request brought: access.h. */
+struct access;
+struct access_caller;
+
 struct api_request {
     enum api_method method;
     const char *path;   /* decoded, without query: "/v1/partners/Hospital A/approve" */
@@ -23,6 +27,8 @@ struct api_request {
     json_t *body;       /* parsed JSON object; NULL: none */
     const char *actor;  /* "uid:1000", "user:NAME", "token:NAME": who is responsible */
     enum api_role role; /* what the actor may do */
+    struct access *access;
+    struct access_caller *caller; /* NULL: a call in this process */
     int64_t now_ms;
     const char *params[API_PARAMS_MAX]; /* set by dispatch: what the {..} of the pattern matched */
 };

@@ -12,6 +12,7 @@ struct value {
 };
 
 struct args {
+    const char *command;
     struct value *values;
     int value_count;
     const char **operands;
@@ -141,7 +142,8 @@ static bool wants_help(int argc, char **argv, int first) {
 
 static int run_command(const struct args_program *p, const struct args_command *c, int argc,
                        char **argv, int first) {
-    struct args a = {.values = calloc((size_t)argc, sizeof(struct value)),
+    struct args a = {.command = c->name,
+                     .values = calloc((size_t)argc, sizeof(struct value)),
                      .operands = calloc((size_t)argc, sizeof(char *))};
     struct error e = {0};
     enum err err = ERR_NO_MEMORY;
@@ -197,6 +199,10 @@ int args_main(const struct args_program *p, int argc, char **argv) {
         return EX_OK;
     }
     return run_command(p, c, argc, argv, 1 + words);
+}
+
+const char *args_command_name(const struct args *a) {
+    return a->command;
 }
 
 bool args_flag(const struct args *a, const char *name) {

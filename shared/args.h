@@ -36,6 +36,7 @@ struct args_program {
  * `--name value` are alike; `--` ends the options. */
 int args_main(const struct args_program *program, int argc, char **argv);
 
+const char *args_command_name(const struct args *a); /* "site add" */
 bool args_flag(const struct args *a, const char *name);
 const char *args_option(const struct args *a, const char *name); /* NULL when absent */
 int args_option_count(const struct args *a, const char *name);

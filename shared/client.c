@@ -137,6 +137,7 @@ static enum err call_local(struct client *c, enum api_method method, const char 
                                   .body = body,
                                   .actor = c->actor,
                                   .role = API_ADMIN,
+                                  .access = c->local.access ? c->local.access(c->domain) : NULL,
                                   .now_ms = clock_wall_ms()};
     json_t *response = NULL;
     enum err err =

@@ -13,6 +13,7 @@ struct client_local {
     void (*close)(void *domain);
     const struct api_route *routes;
     size_t route_count;
+    struct access *(*access)(void *domain); /* what routes use of it; NULL: none */
 };
 struct client;
 /* Takes DIR/lock and opens in-process; if it is held, waits up to CLIENT_WAIT_MS for api.sock to

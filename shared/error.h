@@ -21,6 +21,7 @@ struct error {
     enum err code;
     int line;
     int column;
+    int64_t retry_ms; /* trying again makes sense after this; 0: does not apply */
     char file[ERROR_FILE_MAX];
     char detail[ERROR_DETAIL_MAX];
 };

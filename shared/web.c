@@ -1,13 +1,17 @@
 /* Owns the way in of HTTP/1.1 on a libwebsockets vhost: requests, their bodies, whom they are from.
  * Must not know any route, and must not block the loop. */
+#include <arpa/inet.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "guard.h"
 #include "web_private.h"
 
-#define BODY_S 30 /* a request is here by then, or its connection goes */
+#define BODY_MS 30000
 
 struct web *web_new(const struct web_config *config) {
     struct web *web = calloc(1, sizeof *web);
@@ -15,10 +19,17 @@ struct web *web_new(const struct web_config *config) {
         return NULL;
     web->config = *config;
     web->next_id = 1;
+    web->allowance = config->browsers ? allowance_new() : NULL;
+    if (config->browsers && !web->allowance) {
+        free(web);
+        return NULL;
+    }
     return web;
 }
 
 void web_free(struct web *web) {
+    if (web)
+        allowance_free(web->allowance);
     free(web);
 }
 
@@ -28,6 +39,7 @@ void web_call_free(struct web_call *call) {
     json_decref(call->request.query);
     json_decref(call->request.body);
     free(call->path);
+    sodium_memzero(&call->caller, sizeof call->caller);
     free(call);
 }
 
@@ -77,6 +89,8 @@ void web_answer(struct web_call *take_call, enum err code, json_t *take_body) {
         exchange_follow(x);
     else if (x)
         exchange_reply_json(x, code, json_incref(take_body));
+    if (x)
+        exchange_set_cookie(x, &take_call->caller);
     json_decref(take_body);
     web_call_free(take_call);
 }
@@ -116,22 +130,79 @@ static json_t *read_query(struct lws *wsi) {
     return query;
 }
 
-/* Who is on the other side: the kernel says so for Unix sockets. */
-static void read_actor(struct lws *wsi, char *actor, size_t size) {
-    struct ucred peer;
-    socklen_t len = sizeof peer;
-    if (getsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-        peer.pid > 0)
-        snprintf(actor, size, "uid:%ld", (long)peer.uid);
-    else
-        snprintf(actor, size, "network");
+static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size) {
+    out[0] = '\0';
+    if (lws_hdr_copy(wsi, out, (int)size, token) < 0)
+        out[0] = '\0';
 }
 
-/* What the local API trusts the kernel for has to be shown elsewhere. */
-static void read_caller(const struct exchange *x, struct web_call *call) {
-    bool local = x->web->config.browsers == NULL;
-    snprintf(call->actor, sizeof call->actor, "%s", x->actor);
-    call->request.role = local ? API_ADMIN : API_STRANGER;
+static void copy_custom(struct lws *wsi, const char *name, char *out, size_t size) {
+    out[0] = '\0';
+    if (lws_hdr_custom_copy(wsi, out, (int)size, name, (int)strlen(name)) < 0)
+        out[0] = '\0';
+}
+
+/* Who is on the other side: the kernel says so for Unix sockets. */
+static void read_local(struct lws *wsi, struct access_caller *c) {
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    c->local = true;
+    if (getsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+        peer.pid > 0)
+        snprintf(c->actor, sizeof c->actor, "uid:%ld", (long)peer.uid);
+    else
+        snprintf(c->actor, sizeof c->actor, "socket");
+}
+
+/* A proxy on this machine says whom it speaks for, behind whatever it was told itself. */
+static void read_address(struct lws *wsi, const char *host, struct access_caller *c) {
+    char forwarded[256];
+    struct in6_addr room;
+    lws_get_peer_simple(wsi, c->address, sizeof c->address);
+    bool proxied = (strncmp(c->address, "127.", 4) == 0 || strcmp(c->address, "::1") == 0 ||
+                    strncmp(c->address, "::ffff:127.", 11) == 0) &&
+                   !guard_host_local(host);
+    copy_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, forwarded, sizeof forwarded);
+    const char *comma = strrchr(forwarded, ','), *last = comma ? comma + 1 : forwarded;
+    last += strspn(last, " ");
+    if (proxied && (inet_pton(AF_INET, last, &room) == 1 || inet_pton(AF_INET6, last, &room) == 1))
+        snprintf(c->address, sizeof c->address, "%.60s", last);
+}
+
+static void read_secrets(struct exchange *x, struct access_caller *c) {
+    static const char bearer[] = "Bearer ";
+    char cookies[1024], name[32], text[256];
+    copy_header(x->wsi, WSI_TOKEN_HTTP_COOKIE, cookies, sizeof cookies);
+    web_cookie_name(x->web, true, name, sizeof name);
+    if (!guard_cookie(cookies, name, c->session, sizeof c->session)) {
+        web_cookie_name(x->web, false, name, sizeof name);
+        if (!guard_cookie(cookies, name, c->session, sizeof c->session))
+            c->session[0] = '\0';
+    }
+    copy_custom(x->wsi, "x-plek-csrf:", c->csrf, sizeof c->csrf);
+    copy_header(x->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text);
+    size_t len = strlen(bearer);
+    if (strncasecmp(text, bearer, len) == 0 && strlen(text + len) < sizeof c->bearer)
+        memcpy(c->bearer, text + len, strlen(text + len) + 1);
+}
+
+/* What the local API trusts the kernel for has to be shown elsewhere. Headers go with the body's
+ * arrival, so they are read before. */
+static void read_caller(struct exchange *x, struct access_caller *c) {
+    char origin[WEB_HOST_MAX + 16], site[32], idle[8];
+    if (!x->web->config.browsers) {
+        read_local(x->wsi, c);
+        return;
+    }
+    copy_header(x->wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
+    copy_custom(x->wsi, "sec-fetch-site:", site, sizeof site);
+    copy_custom(x->wsi, "x-plek-idle:", idle, sizeof idle);
+    x->secure = x->web->tls || strncasecmp(origin, "https://", 8) == 0;
+    c->foreign = !guard_same_site(origin, site, x->host);
+    c->open = !x->secure && !guard_host_local(x->host);
+    c->idle = idle[0] != '\0' || x->wants_events;
+    read_address(x->wsi, x->host, c);
+    read_secrets(x, c);
 }
 
 static struct web_call *make_call(struct exchange *x, json_t *body) {
@@ -141,11 +212,14 @@ static struct web_call *make_call(struct exchange *x, json_t *body) {
     call->web = x->web;
     call->id = x->id;
     call->path = x->path;
+    call->caller = x->caller;
     call->request = (struct api_request){.method = x->method,
                                          .path = call->path,
                                          .query = x->query,
                                          .body = body,
-                                         .actor = call->actor};
+                                         .actor = call->caller.actor,
+                                         .role = x->caller.local ? API_ADMIN : API_STRANGER,
+                                         .caller = &call->caller};
     x->path = NULL;
     x->query = NULL;
     return call;
@@ -172,7 +246,6 @@ static void dispatch(struct exchange *x) {
         exchange_reply_error(x, &e);
         return;
     }
-    read_caller(x, call);
     x->web->config.serve(x->web->config.ctx, call);
 }
 
@@ -230,6 +303,33 @@ static enum err check_api(const struct exchange *x, struct error *e) {
     return ERR_OK;
 }
 
+/* A form of another site can send other types without asking first. */
+static enum err check_type(const struct exchange *x, bool body_follows, struct error *e) {
+    static const char json[] = "application/json";
+    char type[64] = "";
+    if (!x->web->config.browsers || !body_follows)
+        return ERR_OK;
+    lws_hdr_copy(x->wsi, type, sizeof type, WSI_TOKEN_HTTP_CONTENT_TYPE);
+    if (strncasecmp(type, json, strlen(json)) == 0)
+        return ERR_OK;
+    return error_set(e, ERR_USAGE, "found a body of type '%s', expected %s", type, json);
+}
+
+static enum err check_allowance(const struct exchange *x, struct error *e) {
+    int64_t wait_ms = 0;
+    if (!x->web->allowance ||
+        allowance_take(x->web->allowance, x->caller.address, clock_monotonic_ms(), &wait_ms))
+        return ERR_OK;
+    enum err err = error_set(e, ERR_RATE, "too many requests in too short a time");
+    e->retry_ms = wait_ms;
+    return err;
+}
+
+static void wait_for_body(struct exchange *x) {
+    int64_t body_ms = x->web->config.body_ms;
+    lws_set_timer_usecs(x->wsi, (body_ms ? body_ms : BODY_MS) * LWS_USEC_PER_SEC / 1000);
+}
+
 static void refuse(struct exchange *x, const struct error *e) {
     x->dispatched = true;
     exchange_reply_error(x, e);
@@ -263,12 +363,18 @@ static void serve(struct exchange *x, bool body_follows) {
         return;
     if (!err)
         err = check_api(x, &e);
+    if (!err)
+        err = check_type(x, body_follows, &e);
+    if (!err) {
+        read_caller(x, &x->caller);
+        err = check_allowance(x, &e);
+    }
     if (err)
         refuse(x, &e);
     else if (get || !body_follows)
         dispatch(x);
     else
-        lws_set_timer_usecs(x->wsi, BODY_S * LWS_USEC_PER_SEC);
+        wait_for_body(x);
 }
 
 static int on_request(struct exchange *x, struct lws *wsi, const char *path, size_t len) {
@@ -281,7 +387,6 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
         return refuse_request(wsi, HTTP_STATUS_REQ_URI_TOO_LONG);
     x->path = strndup(path, len);
     x->query = read_query(wsi);
-    read_actor(wsi, x->actor, sizeof x->actor);
     if (!x->path || !x->query)
         return -1;
     serve(x, has_body(wsi));

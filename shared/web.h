@@ -6,6 +6,7 @@
 
 #include <libwebsockets.h>
 
+#include "access.h"
 #include "api.h"
 #include "pages.h"
 
@@ -17,7 +18,7 @@ struct web_call {
     uint64_t id;
     struct api_request request;
     char *path; /* owned; request.path points here */
-    char actor[API_ACTOR_MAX];
+    struct access_caller caller;
 };
 void web_call_free(struct web_call *call); /* accepts NULL */
 
@@ -39,6 +40,7 @@ struct web_config {
     const struct web_browsers *browsers; /* NULL: a Unix socket, whose callers may do everything */
     size_t max_open;                     /* requests and followers at a time; 0: no limit */
     size_t max_followers;                /* 0: no limit */
+    int64_t body_ms; /* a request is whole by then, or its connection goes; 0: half a minute */
 };
 struct web *web_new(const struct web_config *config);
 void web_free(struct web *web); /* after its vhosts are gone */
@@ -65,6 +67,9 @@ struct web_listen {
     const char *cert, *key; /* PEM files; "": no TLS */
 };
 #define WEB_ADDRESS_MAX 160
+/* For a vhost of the caller's own: what its cookie is named by, and whether it may be sent in the
+ * clear. */
+void web_note_address(struct web *web, int port, bool tls);
 /* A vhost for browsers. ret_address: "127.0.0.1:43121", as bound. ERR_USAGE, ERR_IO. */
 enum err web_listen_browsers(struct web *web, struct lws_context *context,
                              const struct web_listen *listen, char ret_address[WEB_ADDRESS_MAX],

@@ -8,6 +8,7 @@
 
 #define HEADER_ROOM 2048
 #define BEAT_US (20 * LWS_USEC_PER_SEC)
+#define BEATS_MAX 30 /* of a browser: then it comes again, and shows that it still may */
 
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -33,6 +34,21 @@ void exchange_reply_json(struct exchange *x, enum err code, json_t *take_body) {
 
 void exchange_reply_error(struct exchange *x, const struct error *e) {
     exchange_reply_json(x, e->code, api_error_to_json(e));
+}
+
+/* Cookies are told apart by host, not by port: two daemons on one machine must not mix theirs up.
+ */
+void web_cookie_name(const struct web *web, bool secure, char *out, size_t size) {
+    snprintf(out, size, "%splek-%d", secure ? "__Host-" : "", web->port);
+}
+
+void exchange_set_cookie(struct exchange *x, const struct access_caller *c) {
+    char name[32];
+    web_cookie_name(x->web, x->secure, name, sizeof name);
+    if (c->new_session[0] || c->end_session)
+        snprintf(x->reply.cookie, sizeof x->reply.cookie,
+                 "%s=%s; Path=/; HttpOnly; SameSite=Strict%s%s", name, c->new_session,
+                 x->secure ? "; Secure" : "", c->new_session[0] ? "" : "; Max-Age=0");
 }
 
 bool exchange_reply_file(struct exchange *x, const char *path) {
@@ -65,6 +81,8 @@ void exchange_follow(struct exchange *x) {
 }
 
 int exchange_beat(struct exchange *x) {
+    if (x->web->config.browsers && ++x->beats >= BEATS_MAX)
+        return -1;
     x->beat = true;
     lws_set_timer_usecs(x->wsi, BEAT_US);
     lws_callback_on_writable(x->wsi);
@@ -112,6 +130,8 @@ static void add_common(struct headers *h, const struct exchange *x) {
         add(h, "etag:", r->etag);
         add(h, "vary:", "accept-encoding");
     }
+    if (r->cookie[0])
+        add(h, "set-cookie:", r->cookie);
     if (r->gzip && r->status == HTTP_STATUS_OK)
         add(h, "content-encoding:", "gzip");
 }

@@ -54,6 +54,11 @@ enum err web_split_address(const char *text, char *host, size_t size, int *ret_p
     return ERR_OK;
 }
 
+void web_note_address(struct web *web, int port, bool tls) {
+    web->port = port;
+    web->tls = tls;
+}
+
 enum err web_listen_browsers(struct web *web, struct lws_context *context,
                              const struct web_listen *listen, char ret_address[WEB_ADDRESS_MAX],
                              struct error *e) {
@@ -80,6 +85,7 @@ enum err web_listen_browsers(struct web *web, struct lws_context *context,
     if (!vhost)
         return error_set(e, ERR_IO, "cannot listen on %s: is the port in use, or the %s wrong?",
                          listen->address, tls ? "certificate or key" : "address");
+    web_note_address(web, lws_get_vhost_listen_port(vhost), tls);
     snprintf(ret_address, WEB_ADDRESS_MAX, strchr(host, ':') ? "[%s]:%d" : "%s:%d",
              host[0] ? host : "0.0.0.0", lws_get_vhost_listen_port(vhost));
     return ERR_OK;

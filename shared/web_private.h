@@ -3,12 +3,14 @@
 #ifndef PLEK_WEB_PRIVATE_H
 #define PLEK_WEB_PRIVATE_H
 
+#include "allowance.h"
 #include "web.h"
 
 #define WEB_CHUNK (16 * 1024)
 #define WEB_PENDING_EVENTS 8 /* distinct names waiting for one follower */
 #define WEB_EVENT_MAX 32
 #define WEB_HOST_MAX 256
+#define WEB_COOKIE_MAX 192
 
 struct web_reply {
     int status;
@@ -18,6 +20,7 @@ struct web_reply {
     const char *data; /* borrowed, or `owned` */
     char *owned;
     size_t len, written;
+    char cookie[WEB_COOKIE_MAX]; /* Set-Cookie; "": none */
 };
 
 /* The connection's user data. */
@@ -29,21 +32,26 @@ struct exchange {
     enum api_method method;
     char *path;
     json_t *query;
-    char actor[API_ACTOR_MAX];
     char host[WEB_HOST_MAX];
+    struct access_caller caller;
     struct buf body;
     struct web_reply reply;
     bool answered, headers_sent, wants_events, follows, dispatched;
     char events[WEB_PENDING_EVENTS][WEB_EVENT_MAX];
     int event_count;
     bool beat; /* a follower hears that we are still here */
+    int beats;
+    bool secure; /* nobody reads on the way between the browser and us */
 };
 
 struct web {
     struct web_config config;
     struct exchange *open;
+    struct allowance *allowance; /* of browsers */
     size_t open_count, follower_count;
     uint64_t next_id;
+    int port;
+    bool tls;
     struct lws_protocols protocols[2];
 };
 
@@ -57,6 +65,9 @@ void exchange_reply_error(struct exchange *x, const struct error *e);
 bool exchange_reply_file(struct exchange *x, const char *path);
 /* From here on the answer is a stream of events. */
 void exchange_follow(struct exchange *x);
+/* Sets or ends the session's cookie with the answer. */
+void exchange_set_cookie(struct exchange *x, const struct access_caller *c);
+void web_cookie_name(const struct web *web, bool secure, char *out, size_t size);
 /* In a writable callback. -1: the connection ends. */
 int exchange_writable(struct exchange *x);
 /* In a timer callback of a follower. */

@@ -4,6 +4,12 @@
 export const news = new EventTarget(); // 'login', 'offline', 'online'
 let csrf = '';
 let offline = false;
+let touched = Date.now();
+const AWAY_MS = 15 * 60 * 1000;
+
+// A screen that loads again by itself while nobody is at it must not keep a session alive.
+for (const name of ['pointerdown', 'keydown'])
+  addEventListener(name, () => { touched = Date.now(); }, { capture: true, passive: true });
 
 // code: as docs/protocol.md lists them, or 'offline'. place: the field or file it is about.
 export class ApiError extends Error {
@@ -37,6 +43,7 @@ async function read(response) {
 export async function call(method, path, { query, body } = {}) {
   const url = query ? `${path}?${new URLSearchParams(query)}` : path;
   const headers = { accept: 'application/json' };
+  if (Date.now() - touched > AWAY_MS) headers['x-plek-idle'] = '1';
   const options = { method, headers, credentials: 'same-origin', cache: 'no-store' };
   if (method !== 'GET') {
     headers['content-type'] = 'application/json';
@@ -73,6 +80,8 @@ function begin(me) {
 export const me = async () => begin(await get('/v1/me'));
 export const login = async (user, password) => begin(await post('/v1/login', { user, password }));
 export const accept = async (token, password) => begin(await post('/v1/invite', { token, password }));
+// The user's other sessions end, and this one goes on under a new cookie.
+export const changePassword = async (old, next) => begin(await post('/v1/password', { old, new: next }));
 export async function logout() {
   await post('/v1/logout');
   csrf = '';

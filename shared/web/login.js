@@ -54,6 +54,18 @@ function chosen(first, again) {
   return !wrong;
 }
 
+// Another password for who is logged in; done() after it is kept.
+export function passwordView(done) {
+  const old = field(t('password.old'), { type: 'password', autocomplete: 'current-password' });
+  const first = field(t('invite.password'), { type: 'password', autocomplete: 'new-password' }, t('invite.help', { least: LEAST }));
+  const again = field(t('invite.again'), { type: 'password', autocomplete: 'new-password' });
+  return form(t('password.title'), t('password.intro'), [old, first, again], t('password.button'), async () => {
+    if (!filled([old]) || !chosen(first, again)) return;
+    await api.changePassword(old.input.value, first.input.value);
+    done();
+  });
+}
+
 export function inviteView(token, entered) {
   const first = field(t('invite.password'), { type: 'password', autocomplete: 'new-password' }, t('invite.help', { least: LEAST }));
   const again = field(t('invite.again'), { type: 'password', autocomplete: 'new-password' });

@@ -5,7 +5,7 @@ import * as api from '/shared/api.js';
 import { el, replace } from '/shared/dom.js';
 import * as events from '/shared/events.js';
 import { choose, current, errorText, languages, load, t } from '/shared/i18n.js';
-import { invitation, loginView, inviteView } from '/shared/login.js';
+import { invitation, inviteView, loginView, passwordView } from '/shared/login.js';
 
 const ranks = ['viewer', 'editor', 'admin'];
 let pages = [];
@@ -45,7 +45,7 @@ async function logOut() {
 }
 
 function showHeader(now) {
-  const who = me && el('span', { class: 'who' }, me.user);
+  const who = me && el('a', { class: 'who', href: '#/me', title: t('password.title') }, me.user);
   const out = me && el('button', { type: 'button', class: 'quiet', onclick: logOut }, t('shell.logout'));
   replace(header, el('a', { class: 'skip', href: '#main', onclick: (e) => { e.preventDefault(); main.focus(); } }, t('shell.skip')),
     el('span', { class: 'name' }, me?.network ?? 'Plek'), me && navigation(now), el('span', { class: 'end' }, who, out, languageSwitch()));
@@ -60,7 +60,19 @@ function guard(promise) {
   });
 }
 
+// Everybody's own password; not in the navigation, behind the name in the header.
+function showPassword() {
+  showHeader(null);
+  document.title = `${t('password.title')} - ${me.network ?? 'Plek'}`;
+  replace(banner);
+  replace(main, passwordView(() => replace(main, el('p', { class: 'good', role: 'status' }, t('password.done')))));
+}
+
 async function showPage() {
+  if (location.hash === '#/me') {
+    showPassword();
+    return;
+  }
   const { page, rest } = place();
   showHeader(page);
   document.title = `${t(page.label)} - ${me.network ?? 'Plek'}`;

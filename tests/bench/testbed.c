@@ -106,7 +106,7 @@ static void close_local(void *domain) {
 }
 
 static enum err open_client(struct testbed *t, struct error *e) {
-    static const struct client_local local = {no_local, close_local, NULL, 0};
+    static const struct client_local local = {no_local, close_local, NULL, 0, NULL};
     return t->client != NULL ? ERR_OK : client_open(t->hub_dir, &local, &t->client, e);
 }
 

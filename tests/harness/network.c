@@ -52,8 +52,9 @@ void network_join(struct network *n, const char *name, const char *role) {
 }
 
 struct process *network_run_agent(struct network *n, const char *name, const char *env) {
-    struct process *p =
-        lab_start(n->lab, name, env, LAB_ARGV("plek-agent", "run", "--dir", network_dir(n, name)));
+    struct process *p = lab_start(
+        n->lab, name, env,
+        LAB_ARGV("plek-agent", "run", "--dir", network_dir(n, name), "--web", "127.0.0.1:0"));
     lab_wait_line(n->lab, p, "ready");
     return p;
 }

@@ -14,8 +14,10 @@
 
 #include "clock.h"
 #include "db.h"
+#include "unit/access/gate.h"
 #include "unit/db/scratch.h"
 #include "web.h"
+#include "web_work.h"
 
 #define SERVED_MAX_BODY (1024 * 1024)
 #define SERVED_BIG (5u * 1024 * 1024)
@@ -29,6 +31,9 @@ struct served {
     struct web *web;
     struct web *site; /* for browsers */
     int port;
+    struct gate *gate; /* with it browsers can log in; NULL: nobody can */
+    struct web_work *work;
+    int64_t body_ms;
     pthread_t thread;
     atomic_bool stop, answer_late;
     atomic_int calls, late_waiting;
@@ -85,10 +90,35 @@ static const struct api_route served_routes[] = {
 };
 #define SERVED_ROUTES (sizeof served_routes / sizeof served_routes[0])
 
+/* Who logs in gets the routes of log-in and those above. */
+static inline void served_guarded(void *ctx, struct web_call *take_call) {
+    struct served *s = ctx;
+    struct api_route table[64];
+    size_t count = 0;
+    json_t *response = NULL;
+    const struct api_route *access = access_routes(&count);
+    memcpy(table, access, count * sizeof *access);
+    memcpy(table + count, served_routes, sizeof served_routes);
+    take_call->request.now_ms = s->gate->now_ms;
+    enum err code = access_dispatch(s->gate->access, table, count + SERVED_ROUTES, s,
+                                    &take_call->request, &response);
+    const struct password_work *work = &take_call->caller.work;
+    if (!work->wanted || work->done) {
+        web_answer(take_call, code, response);
+        return;
+    }
+    json_decref(response);
+    web_work_take(s->work, take_call);
+}
+
 static inline void served_call(void *ctx, struct web_call *take_call) {
     struct served *s = ctx;
     json_t *response = NULL;
     atomic_fetch_add(&s->calls, 1);
+    if (s->gate) {
+        served_guarded(ctx, take_call);
+        return;
+    }
     if (strcmp(take_call->request.path, "/v1/later") == 0) {
         s->late = take_call;
         atomic_fetch_add(&s->late_waiting, 1);
@@ -112,8 +142,10 @@ static inline void served_on_wake(uv_async_t *async) {
         web_answer(s->late, ERR_OK, json_pack("{s:b}", "late", 1));
     unsigned events = atomic_exchange(&s->events, 0);
     for (unsigned i = 0; i < 3; i++)
-        if (events & 1u << i)
+        if (events & 1u << i) {
             web_event(s->web, served_events[i]);
+            web_event(s->site, served_events[i]);
+        }
     if (atomic_load(&s->stop))
         uv_stop(&s->loop);
 }
@@ -146,6 +178,7 @@ static inline void served_listen(struct served *s) {
                                 .max_body = SERVED_MAX_BODY,
                                 .browsers = &served_browsers,
                                 .max_open = SERVED_MAX_OPEN,
+                                .body_ms = s->body_ms,
                                 .max_followers = 2};
     const struct web_listen listen = {"127.0.0.1:0", "", ""};
     char address[WEB_ADDRESS_MAX];
@@ -156,9 +189,12 @@ static inline void served_listen(struct served *s) {
     cr_assert_gt(s->port, 0);
 }
 
-static inline void served_start(struct served *s, bool no_api) {
+static inline void served_start_guarded(struct served *s, bool no_api, struct gate *gate,
+                                        int64_t body_ms) {
     struct error e = {0};
     memset(s, 0, sizeof *s);
+    s->gate = gate;
+    s->body_ms = body_ms;
     scratch_init(&s->scratch);
     cr_assert_lt(snprintf(s->socket, sizeof s->socket, "%.90s/api.sock", s->scratch.dir), 108);
     lws_set_log_level(0, NULL);
@@ -180,8 +216,14 @@ static inline void served_start(struct served *s, bool no_api) {
     s->web = web_new(&config);
     cr_assert(s->context && s->web);
     cr_assert_eq(web_listen_socket(s->web, s->context, s->socket, &e), ERR_OK, "%s", e.detail);
+    s->work = web_work_new(&s->loop, served_guarded, s);
+    cr_assert(s->work);
     served_listen(s);
     cr_assert_eq(pthread_create(&s->thread, NULL, served_run, s), 0);
+}
+
+static inline void served_start(struct served *s, bool no_api) {
+    served_start_guarded(s, no_api, NULL, 0);
 }
 
 /* Ends the server; the socket's file stays until served_done. */
@@ -192,6 +234,7 @@ static inline void served_stop(struct served *s) {
     uv_async_send(&s->wake);
     pthread_join(s->thread, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
+    web_work_stop(s->work);
     lws_context_destroy(s->context);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     lws_context_destroy(s->context);
@@ -199,6 +242,7 @@ static inline void served_stop(struct served *s) {
     uv_loop_close(&s->loop);
     web_free(s->web);
     web_free(s->site);
+    web_work_free(s->work);
     s->context = NULL;
 }
 

@@ -35,8 +35,10 @@ static void close_local(void *domain) {
     closed++;
 }
 
-static const struct client_local local = {open_local, close_local, served_routes, SERVED_ROUTES};
-static const struct client_local broken = {open_fails, close_local, served_routes, SERVED_ROUTES};
+static const struct client_local local = {open_local, close_local, served_routes, SERVED_ROUTES,
+                                          NULL};
+static const struct client_local broken = {open_fails, close_local, served_routes, SERVED_ROUTES,
+                                           NULL};
 
 static struct client *open_client(void) {
     struct client *c = NULL;

@@ -25,7 +25,7 @@ static void no_close(void *domain) {
     (void)domain;
 }
 
-static const struct client_local nothing_local = {no_open, no_close, NULL, 0};
+static const struct client_local nothing_local = {no_open, no_close, NULL, 0, NULL};
 
 /* A client of the served socket: the lock is held, as a daemon holds it. */
 struct dialogue {

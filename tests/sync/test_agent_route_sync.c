@@ -3,6 +3,7 @@
  * synchronous=OFF. A writing route that is not tried here fails the test. */
 #include <string.h>
 
+#include "logins.h"
 #include "unit/agent/world.h"
 #include "vfs/watch_vfs.h"
 
@@ -38,6 +39,12 @@ static const struct attempt attempts[] = {
     {API_POST, "/v1/partners/{name}/approve", "/v1/partners/West/approve", "{}"},
     {API_POST, "/v1/partners/{name}/refuse", "/v1/partners/West/refuse", "{}"},
     {API_POST, "/v1/partners/{name}/forget", "/v1/partners/West/forget", "{}"},
+    {API_POST, "/v1/users", "/v1/users", "{\"name\":\"jan\",\"role\":\"viewer\"}"},
+    {API_POST, "/v1/users/{name}/role", "/v1/users/jan/role", "{\"role\":\"editor\"}"},
+    {API_POST, "/v1/users/{name}/reset", "/v1/users/jan/reset", "{}"},
+    {API_DELETE, "/v1/users/{name}", "/v1/users/jan", "{}"},
+    {API_POST, "/v1/tokens", "/v1/tokens", "{\"name\":\"epd\",\"role\":\"viewer\"}"},
+    {API_DELETE, "/v1/tokens/{name}", "/v1/tokens/epd", "{}"},
 };
 #define ATTEMPTS (sizeof attempts / sizeof attempts[0])
 
@@ -47,6 +54,11 @@ static const struct attempt staged[] = {
     {API_PUT, "/v1/imports/{id}", NULL, NULL},
     {API_POST, "/v1/imports/{id}/commit", NULL, NULL},
     {API_DELETE, "/v1/imports/{id}", NULL, NULL},
+    /* logins.h */
+    {API_POST, "/v1/invite", NULL, NULL},
+    {API_POST, "/v1/login", NULL, NULL},
+    {API_POST, "/v1/password", NULL, NULL},
+    {API_POST, "/v1/logout", NULL, NULL},
 };
 #define STAGED (sizeof staged / sizeof staged[0])
 
@@ -61,7 +73,7 @@ static json_t *call(struct world *w, struct agent *a, const struct attempt *atte
                                   .actor = "test",
                                   .role = API_ADMIN,
                                   .now_ms = w->now_ms};
-    enum err err = api_dispatch(routes, count, a, &request, &answer);
+    enum err err = access_call(agent_access(a), routes, count, a, &request, &answer);
     char *text = json_dumps(answer, JSON_COMPACT);
     cr_assert_not_null(request.body);
     cr_assert_eq(err, ERR_OK, "%s: %s", attempt->pattern, text);
@@ -88,6 +100,26 @@ static void import_in_pieces(struct world *w, struct agent *a) {
     const struct attempt commit = {API_POST, "/v1/imports/{id}/commit", path, "{}"};
     json_decref(call(w, a, &commit));
     json_decref(begun);
+}
+
+struct watched {
+    struct watch_vfs *vfs;
+    bool durable;
+};
+
+static void check_login(void *ctx, const char *path) {
+    const struct watched *x = ctx;
+    cr_assert_eq(watch_vfs_durable(x->vfs, watch_vfs_now(x->vfs)), x->durable, "%s", path);
+}
+
+static void log_in(struct world *w, struct agent *a, struct watched *x) {
+    struct logins l = {.access = agent_access(a),
+                       .domain = a,
+                       .now_ms = w->now_ms,
+                       .check = check_login,
+                       .ctx = x};
+    l.routes = agent_routes(&l.count);
+    logins_try(&l);
 }
 
 /* Tries every writing route; `durable`: what has to be after each. */
@@ -117,6 +149,7 @@ static void try_all(int synchronous, bool durable) {
     import_in_pieces(&w, a);
     cr_assert_gt(watch_vfs_count(vfs, WATCH_WRITE), writes, "an import in pieces wrote nothing");
     cr_assert_eq(watch_vfs_durable(vfs, watch_vfs_now(vfs)), durable, "an import in pieces");
+    log_in(&w, a, &(struct watched){vfs, durable});
     world_done(&w);
     watch_vfs_free(vfs);
 }

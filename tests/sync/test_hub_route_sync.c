@@ -6,22 +6,31 @@
 #include <string.h>
 
 #include "hub_private.h"
+#include "logins.h"
 #include "unit/hub/town.h"
 #include "vfs/watch_vfs.h"
 
 struct attempt {
+    enum api_method method;
     const char *pattern, *path, *body; /* body NULL: a newer charter */
 };
 
 static const struct attempt attempts[] = {
-    {"/v1/invitations", "/v1/invitations", "{\"name\":\"Zuid\"}"},
-    {"/v1/published", "/v1/published", "{}"},
-    {"/v1/members/{name}/suspend", "/v1/members/Noord/suspend", "{}"},
-    {"/v1/members/{name}/resume", "/v1/members/Noord/resume", "{}"},
-    {"/v1/members/{name}/remove", "/v1/members/Noord/remove", "{}"},
-    {"/v1/charter", "/v1/charter", NULL},
+    {API_POST, "/v1/invitations", "/v1/invitations", "{\"name\":\"Zuid\"}"},
+    {API_POST, "/v1/published", "/v1/published", "{}"},
+    {API_POST, "/v1/members/{name}/suspend", "/v1/members/Noord/suspend", "{}"},
+    {API_POST, "/v1/members/{name}/resume", "/v1/members/Noord/resume", "{}"},
+    {API_POST, "/v1/members/{name}/remove", "/v1/members/Noord/remove", "{}"},
+    {API_POST, "/v1/charter", "/v1/charter", NULL},
+    {API_POST, "/v1/users", "/v1/users", "{\"name\":\"jan\",\"role\":\"viewer\"}"},
+    {API_POST, "/v1/users/{name}/role", "/v1/users/jan/role", "{\"role\":\"admin\"}"},
+    {API_POST, "/v1/users/{name}/reset", "/v1/users/jan/reset", "{}"},
+    {API_DELETE, "/v1/users/{name}", "/v1/users/jan", "{}"},
+    {API_POST, "/v1/tokens", "/v1/tokens", "{\"name\":\"bi\",\"role\":\"viewer\"}"},
+    {API_DELETE, "/v1/tokens/{name}", "/v1/tokens/bi", "{}"},
 };
 #define ATTEMPTS (sizeof attempts / sizeof attempts[0])
+static const char *const logins[] = {"/v1/invite", "/v1/login", "/v1/password", "/v1/logout"};
 
 /* The default one, but for how long figures are kept, and that one member's are published. */
 static char *charter_text(int keep_days) {
@@ -38,6 +47,26 @@ static json_t *newer_charter(void) {
     json_t *body = json_pack("{s:s}", "text", text);
     free(text);
     return body;
+}
+
+struct watched {
+    struct watch_vfs *vfs;
+    bool durable;
+};
+
+static void check_login(void *ctx, const char *path) {
+    const struct watched *x = ctx;
+    cr_assert_eq(watch_vfs_durable(x->vfs, watch_vfs_now(x->vfs)), x->durable, "%s", path);
+}
+
+static void log_in(struct town *t, struct watched *x) {
+    struct logins l = {.access = hub_access(t->hub),
+                       .domain = t->hub,
+                       .now_ms = t->now_ms,
+                       .check = check_login,
+                       .ctx = x};
+    l.routes = hub_routes(&l.count);
+    logins_try(&l);
 }
 
 static void try_all(int synchronous, bool durable) {
@@ -66,14 +95,15 @@ static void try_all(int synchronous, bool durable) {
         uint64_t writes = watch_vfs_count(vfs, WATCH_WRITE);
         t.now_ms += TOWN_HOUR_MS;
         cr_assert_not_null(body);
-        cr_assert_eq(town_call(&t, API_POST, attempts[n].path, NULL, body, &answer, &e), ERR_OK,
-                     "%s: %s", attempts[n].path, e.detail);
+        cr_assert_eq(town_call(&t, attempts[n].method, attempts[n].path, NULL, body, &answer, &e),
+                     ERR_OK, "%s: %s", attempts[n].path, e.detail);
         json_decref(answer);
         cr_assert_gt(watch_vfs_count(vfs, WATCH_WRITE), writes, "%s wrote nothing",
                      attempts[n].path);
         cr_assert_eq(watch_vfs_durable(vfs, watch_vfs_now(vfs)), durable, "%s answers %s",
                      attempts[n].path, durable ? "before its sync" : "durably without a sync");
     }
+    log_in(&t, &(struct watched){vfs, durable});
     town_done(&t);
     watch_vfs_free(vfs);
 }
@@ -94,8 +124,10 @@ Test(hub_route_sync, no_writing_route_is_left_out) {
     for (size_t r = 0; r < count; r++) {
         bool tried = routes[r].method == API_GET;
         for (size_t n = 0; n < ATTEMPTS; n++)
-            tried |=
-                routes[r].method == API_POST && strcmp(attempts[n].pattern, routes[r].pattern) == 0;
+            tried |= routes[r].method == attempts[n].method &&
+                     strcmp(attempts[n].pattern, routes[r].pattern) == 0;
+        for (size_t n = 0; n < sizeof logins / sizeof logins[0]; n++)
+            tried |= strcmp(logins[n], routes[r].pattern) == 0;
         cr_assert(tried, "%s %s is not tried", api_method_name(routes[r].method),
                   routes[r].pattern);
     }

@@ -1,5 +1,6 @@
 /* The local API's routes for own records: forms of bodies, answers and faults. */
 #include "import_session.h"
+#include "unit/access/gate.h"
 #include "unit/agent/agent_kit.h"
 
 static int64_t later_ms; /* each test is a process of its own */
@@ -27,7 +28,7 @@ static json_t *call(enum api_method method, const char *path, const char *query,
                             .role = API_ADMIN,
                             .now_ms = KIT_NOW + later_ms};
     cr_assert(!body || r.body, "%s", body);
-    *ret = api_dispatch(routes, count, kit.agent, &r, &answer);
+    *ret = access_call(agent_access(kit.agent), routes, count, kit.agent, &r, &answer);
     json_decref(r.query);
     json_decref(r.body);
     return answer;
@@ -316,4 +317,11 @@ Test(routes, table) {
         cr_assert_not_null(routes[i].handler);
         cr_assert_not_null(routes[i].summary);
     }
+}
+
+Test(routes, every_route_has_its_role) {
+    size_t count = 0;
+    const struct api_route *routes = agent_routes(&count);
+    gate_expect_roles(routes, count);
+    gate_expect_refusals(routes, count);
 }

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "town.h"
+#include "unit/access/gate.h"
 
 static enum err post(struct town *t, const char *path, json_t *take_body, json_t **ret,
                      struct error *e) {
@@ -288,4 +289,11 @@ Test(routes, unknown_route) {
     cr_assert_eq(town_call(&t, API_GET, "/v1/nothing", NULL, NULL, &answer, &e), ERR_NOT_FOUND);
     cr_assert_eq(town_call(&t, API_GET, "/v1/invitations", NULL, NULL, &answer, &e), ERR_NOT_FOUND);
     town_done(&t);
+}
+
+Test(routes, every_route_has_its_role) {
+    size_t count = 0;
+    const struct api_route *routes = hub_routes(&count);
+    gate_expect_roles(routes, count);
+    gate_expect_refusals(routes, count);
 }

@@ -84,7 +84,7 @@ enum err town_call(struct town *t, enum api_method method, const char *path, jso
                                   .now_ms = t->now_ms};
     *ret = NULL;
     json_t *answer = NULL;
-    enum err err = api_dispatch(routes, count, t->hub, &request, &answer);
+    enum err err = access_call(hub_access(t->hub), routes, count, t->hub, &request, &answer);
     if (err == ERR_OK) {
         *ret = answer;
     } else {
