@@ -3,6 +3,7 @@
 #include "find.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "circle.h"
@@ -107,20 +108,47 @@ static bool passes(const struct find_filter *filter, const struct found *f, int6
 
 /* ---- rows ---- */
 
+static int compare_lines(const void *left, const void *right) {
+    const struct candidate *a = *(const struct candidate *const *)left,
+                           *b = *(const struct candidate *const *)right;
+    return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* Read in the order in which they are stored: of many rows the pages are many times the cache. */
+static enum err read_rows(struct agent *a, const struct candidates *found, struct candidate *first,
+                          size_t count, int64_t now_ms, struct error *e) {
+    struct candidate **order = calloc(count + 1, sizeof(struct candidate *));
+    enum err code = ERR_OK;
+    if (!order)
+        return error_set(e, ERR_NO_MEMORY, "no memory for %zu rows", count);
+    for (size_t i = 0; i < count; i++)
+        order[i] = &first[i];
+    qsort(order, count, sizeof(struct candidate *), compare_lines);
+    for (size_t i = 0; code == ERR_OK && i < count; i++)
+        if (!order[i]->row)
+            code = seen_row(a, order[i], found->zone, now_ms, &order[i]->row, e);
+    free(order);
+    return code;
+}
+
 /* In order; only the rows of the page are written. */
 static enum err page_rows(struct agent *a, struct candidates *found, const struct find_page *page,
                           int64_t now_ms, json_t **ret, struct error *e) {
-    enum err code = ERR_OK;
-    json_t *rows = json_array();
+    size_t from = (size_t)page->offset < found->count ? (size_t)page->offset : found->count;
+    size_t count = found->count - from;
+    if ((int64_t)count > page->limit)
+        count = (size_t)page->limit;
     candidates_sort(found);
-    for (size_t i = (size_t)page->offset;
-         code == ERR_OK && i < found->count && (int64_t)json_array_size(rows) < page->limit; i++) {
-        json_t *row = json_incref(found->list[i].row);
-        if (!row)
-            code = seen_row(a, &found->list[i], found->zone, now_ms, &row, e);
-        if (code == ERR_OK && json_array_append_new(rows, row))
+    struct candidate *first = count > 0 ? &found->list[from] : NULL;
+    enum err code = read_rows(a, found, first, count, now_ms, e);
+    if (code != ERR_OK)
+        return code;
+    json_t *rows = json_array();
+    for (size_t i = from; code == ERR_OK && i < from + count; i++)
+        if (json_array_append(rows, found->list[i].row))
             code = error_set(e, ERR_NO_MEMORY, "no memory for %zu rows", found->count);
-    }
+    if (code == ERR_OK && !rows)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for rows");
     if (code != ERR_OK) {
         json_decref(rows);
         return code;

@@ -154,7 +154,7 @@ struct job *job_queue_gather(struct job_queue *q, size_t max, int wait_ms, int g
     pthread_mutex_lock(&q->mutex);
     wait_filled(q, wait_ms);
     size_t coming = q->count + q->announced;
-    if (q->count > 0 && q->count < max && q->announced > 0 && gather_ms > 0) {
+    if (q->count > 0 && q->count < max && q->announced >= JOB_GATHER_MIN && gather_ms > 0) {
         q->awaited = coming < max ? coming : max;
         wait_filled(q, gather_ms);
         q->awaited = 1;

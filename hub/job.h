@@ -57,8 +57,9 @@ void job_queue_push(struct job_queue *q, struct job *take_job);  /* waits for ro
 /* Everything waiting, at most max, as a list in order; waits up to wait_ms (-1: for ever) for the
  * first. NULL: nothing came, or the queue was closed and is empty. */
 struct job *job_queue_take(struct job_queue *q, size_t max, int wait_ms);
-/* As job_queue_take; and when jobs were announced by the time the first is there, waits up to
- * gather_ms for those too, without a wake-up for each. */
+/* As job_queue_take; and when this many jobs were announced by the time the first is there, waits
+ * up to gather_ms for those too, without a wake-up for each. Fewer are not worth a wait. */
+#define JOB_GATHER_MIN 64
 struct job *job_queue_gather(struct job_queue *q, size_t max, int wait_ms, int gather_ms);
 /* One more job (1) is on its way here through another queue, or will not come (-1); its
  * job_queue_push takes that back. Any thread. */

@@ -8,9 +8,8 @@
 
 #define GROUP_MAX_JOBS 1000
 #define IDLE_WAIT_MS 250
-/* A commit, and the acks that follow it, cost much the same for one entry as for many: what is
- * under verification when the first is there is waited for, a moment. A lone entry waits for
- * nobody. */
+/* A commit, and the acks that follow it, cost much the same for one entry as for many: when many
+ * are under verification, they wait for each other a moment. */
 #define GATHER_MS 5
 
 struct keeper {

@@ -54,35 +54,6 @@ static enum err add_results(struct bench *b, const struct process_usage *start,
     return err;
 }
 
-static bool all_acked(void *ctx) {
-    const struct testbed *t = ctx;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->puppets[i].acked_seq < t->puppets[i].entry_count)
-            return false;
-    return true;
-}
-
-static enum err publish(struct testbed *t, struct resident *r, struct error *e) {
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
-    enum err err = resident_open(r, e);
-    if (err != ERR_OK)
-        return err;
-    struct puppet_reader reader = {agent_keys(r->agent)->pub, agent_box(r->agent)->pub};
-    resident_close(r);
-    for (size_t i = 0; i < t->count && err == ERR_OK; i++) {
-        err = puppet_open_feed_to(&t->puppets[i], &reader, 1, now_ms, e);
-        if (err == ERR_OK)
-            err = puppet_seal_state(&t->puppets[i], now_ms, e);
-    }
-    if (err == ERR_OK)
-        err = testbed_connect(t, 0, t->count, e);
-    if (err == ERR_OK)
-        err = testbed_until(t, all_acked, t, 60, e);
-    for (size_t i = 0; i < t->count; i++)
-        puppet_disconnect(&t->puppets[i]);
-    return err;
-}
-
 static enum err watch(struct bench *b, struct testbed *t, struct resident *r, struct error *e) {
     struct process_usage start, end;
     enum err err = resident_start(r, e);
@@ -105,7 +76,7 @@ enum err bench_agent(struct bench *b, struct error *e) {
     if (err == ERR_OK)
         err = resident_join(&r, &t, "Resident", e);
     if (err == ERR_OK)
-        err = publish(&t, &r, e);
+        err = resident_told(&r, &t, t.count, e);
     if (err == ERR_OK)
         err = watch(b, &t, &r, e);
     resident_done(&r);

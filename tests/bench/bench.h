@@ -59,6 +59,6 @@ double bench_percentile(double *samples, size_t count, double share);
 /* ---- measurements: each adds rows to the report ---- */
 typedef enum err bench_measure(struct bench *b, struct error *e);
 bench_measure bench_limits, bench_echo, bench_ingest, bench_latency, bench_bytes, bench_idle,
-    bench_idle_tls, bench_agent, bench_reader;
+    bench_idle_tls, bench_agent, bench_reader, bench_wide;
 
 #endif

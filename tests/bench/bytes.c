@@ -1,164 +1,33 @@
 /* Measures how many bytes one state update costs on the wire, as the real agent seals it: for one
  * audience of 2 and of 2,000 partners, and for each further audience. Source: design 8. */
-#include <stdlib.h>
-#include <string.h>
+#include "sharer.h"
 
-#include "clock.h"
-#include "frame.h"
-#include "outbox.h"
-#include "resident.h"
-#include "sharing.h"
-
-#define MANY 2000
 #define LINES 10
-#define WS_HEADER 8 /* RFC 6455: masked, 126 to 65,535 bytes */
-#define POLICY_BYTES (MANY * 80)
-#define ENTRIES_MAX 64
 
 struct bytes_bench {
     struct testbed t;
-    struct resident r;
-    struct head head; /* of the own feed */
-    int change;       /* how often a figure was stated anew */
+    struct sharer s;
 };
 
-/* ---- the agent's own records and policy ---- */
-
-static enum err call(struct bytes_bench *x, enum api_method method, const char *path,
-                     json_t *take_body, struct error *e) {
-    enum err err = resident_call(&x->r, method, path, take_body, NULL, e);
-    json_decref(take_body);
-    return err;
-}
-
-static enum err state_line(struct bytes_bench *x, int number, int occupied, struct error *e) {
-    char ward[32], count[16];
-    snprintf(ward, sizeof ward, "Afdeling %c%d", 'A' + number % 3, number + 1);
-    snprintf(count, sizeof count, "%d", occupied);
-    return call(x, API_POST, "/v1/lines",
-                json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s}}", "service", "bed", "ward", ward,
-                          "set", "total", "24", "occupied", count, "held", "1", "blocked", "2",
-                          "status", "admitting"),
-                e);
-}
-
 static enum err make_records(struct bytes_bench *x, struct error *e) {
-    enum err err = call(x, API_PUT, "/v1/sites/Resident",
-                        json_pack("{s:s, s:s, s:s, s:s, s:s}", "region", "NL-UT", "phone",
-                                  "+31301234567", "hours", "24 uur", "reports",
-                                  "elke dag 8:00, 20:00", "note", "Via de hoofdingang, balie B"),
-                        e);
+    enum err err =
+        sharer_call(&x->s, API_PUT, "/v1/sites/Resident",
+                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "region", "NL-UT", "phone",
+                              "+31301234567", "hours", "24 uur", "reports", "elke dag 8:00, 20:00",
+                              "note", "Via de hoofdingang, balie B"),
+                    e);
     for (int i = 0; i < LINES && err == ERR_OK; i++)
-        err = state_line(x, i, 15 + i % 5, e);
-    return err;
-}
-
-/* Audience i has members [i * each, (i + 1) * each). */
-static enum err apply_policy(struct bytes_bench *x, int audiences, int each, struct error *e) {
-    struct buf text;
-    json_t *answer = NULL;
-    buf_init(&text, POLICY_BYTES);
-    buf_append_str(&text, "{\"audiences\":[");
-    for (int i = 0; i < audiences; i++) {
-        buf_printf(&text, "%s{\"name\":\"a%d\",\"members\":[", i > 0 ? "," : "", i);
-        for (int j = 0; j < each; j++)
-            buf_printf(&text, "%s\"Member %d\"", j > 0 ? "," : "", i * each + j);
-        buf_append_str(&text, "],\"services\":[\"*\"],\"precision\":\"exact\"}");
-    }
-    buf_append_str(&text, "]}");
-    struct sharing_apply apply = {.text = buf_bytes(&text), .file = "policy", .actor = "bench"};
-    enum err err = buf_failed(&text, e);
-    if (err == ERR_OK)
-        err = sharing_apply(x->r.agent, &apply, clock_wall_ms(), &answer, e);
-    json_decref(answer);
-    buf_done(&text);
-    return err;
-}
-
-static enum err approve_all(struct bytes_bench *x, struct error *e) {
-    struct db *db = agent_db(x->r.agent);
-    enum err err = db_begin(db, e);
-    for (int i = 0; i < MANY && err == ERR_OK; i++) {
-        char name[32];
-        json_t *answer = NULL;
-        snprintf(name, sizeof name, "Member %d", i);
-        err = sharing_approve(x->r.agent, name, NULL, "bench", clock_wall_ms(), &answer, e);
-        json_decref(answer);
-    }
-    if (err == ERR_OK)
-        return db_commit(db, e);
-    db_rollback(db);
-    return err;
-}
-
-/* ---- sealing ---- */
-
-/* The next entry's length, or 0 when there is none. */
-static enum err next_entry(struct bytes_bench *x, size_t *ret_len, struct error *e) {
-    struct db *db = agent_db(x->r.agent);
-    struct blob *entry = NULL;
-    struct head head;
-    enum err err = db_begin(db, e);
-    if (err != ERR_OK)
-        return err;
-    err = outbox_next(x->r.agent, &x->head, ENTRY_MAX_BYTES, clock_wall_ms(), &entry, &head, e);
-    if (err == ERR_OK)
-        err = db_commit(db, e);
-    else
-        db_rollback(db);
-    if (err == ERR_OK && entry != NULL)
-        x->head = head;
-    if (err == ERR_OK)
-        *ret_len = entry != NULL ? blob_bytes(entry).len : 0;
-    blob_unref(entry);
-    return err;
-}
-
-/* Everything that waits: openings, grants, first states. */
-static enum err drain(struct bytes_bench *x, int *ret_entries, struct error *e) {
-    size_t len = 1;
-    enum err err = ERR_OK;
-    *ret_entries = 0;
-    while (len > 0 && err == ERR_OK && *ret_entries < ENTRIES_MAX) {
-        err = next_entry(x, &len, e);
-        *ret_entries += len > 0;
-    }
-    return err;
-}
-
-/* One figure changes; what goes out then, in websocket bytes. */
-static enum err update_bytes(struct bytes_bench *x, double *ret, struct error *e) {
-    size_t len = 0, more = 0;
-    x->change++;
-    enum err err = state_line(x, 3, 10 + x->change % 7, e);
-    if (err == ERR_OK)
-        err = next_entry(x, &len, e);
-    if (err == ERR_OK)
-        err = next_entry(x, &more, e);
-    if (err == ERR_OK && (len == 0 || more != 0))
-        err = error_set(e, ERR_INTERNAL, "a changed figure gave %s entry",
-                        len == 0 ? "no" : "more than one");
-    if (err != ERR_OK)
-        return err;
-    uint8_t *zeros = calloc(1, len);
-    struct frame frame = {.kind = FRAME_PUSH, .push = {.entry = bytes_of(zeros, len)}};
-    struct buf out;
-    buf_init(&out, FRAME_MAX_BYTES);
-    err = zeros != NULL ? frame_encode(&frame, &out, e)
-                        : error_set(e, ERR_NO_MEMORY, "no memory for a frame");
-    if (err == ERR_OK)
-        *ret = (double)(out.len + CHANNEL_OVERHEAD + WS_HEADER);
-    buf_done(&out);
-    free(zeros);
+        err = sharer_line(&x->s, "Resident", "bed", i, 15 + i % 5, e);
     return err;
 }
 
 static enum err measure(struct bytes_bench *x, int audiences, int each, double *ret,
                         int *ret_entries, struct error *e) {
-    enum err err = apply_policy(x, audiences, each, e);
+    size_t sealed = 0;
+    enum err err = sharer_policy(&x->s, audiences, each, e);
     if (err == ERR_OK)
-        err = drain(x, ret_entries, e);
-    return err == ERR_OK ? update_bytes(x, ret, e) : err;
+        err = sharer_drain(&x->s, ret_entries, &sealed, e);
+    return err == ERR_OK ? sharer_update(&x->s, ret, e) : err;
 }
 
 /* ---- all ---- */
@@ -181,7 +50,7 @@ static enum err measure_all(struct bench *b, struct bytes_bench *x, struct error
     char note[160];
     enum err err = measure(x, 1, 2, &two, &ignored, e);
     if (err == ERR_OK)
-        err = measure(x, 1, MANY, &many, &grants, e);
+        err = measure(x, 1, SHARER_MANY, &many, &grants, e);
     if (err == ERR_OK)
         err = measure(x, 3, 2, &three_audiences, &ignored, e);
     if (err != ERR_OK)
@@ -204,21 +73,21 @@ static enum err measure_all(struct bench *b, struct bytes_bench *x, struct error
 
 enum err bench_bytes(struct bench *b, struct error *e) {
     static struct bytes_bench x;
-    x = (struct bytes_bench){.r = {.lock = -1}};
+    x = (struct bytes_bench){.s = {.r = {.lock = -1}}};
     enum err err = testbed_open(&x.t, b, "bytes", false, e);
     if (err == ERR_OK)
-        err = testbed_join(&x.t, MANY, e);
+        err = testbed_join(&x.t, SHARER_MANY, e);
     if (err == ERR_OK)
-        err = resident_join(&x.r, &x.t, "Resident", e);
+        err = resident_join(&x.s.r, &x.t, "Resident", e);
     if (err == ERR_OK)
-        err = resident_open(&x.r, e);
+        err = resident_open(&x.s.r, e);
     if (err == ERR_OK)
         err = make_records(&x, e);
     if (err == ERR_OK)
-        err = approve_all(&x, e);
+        err = sharer_approve(&x.s, e);
     if (err == ERR_OK)
         err = measure_all(b, &x, e);
-    resident_done(&x.r);
+    resident_done(&x.s.r);
     testbed_close(&x.t);
     return err;
 }

@@ -29,6 +29,7 @@ static const struct measurement measurements[] = {
     {"latency", bench_latency, "publish to decrypted"},
     {"agent", bench_agent, "an idle agent's memory and wake-ups"},
     {"reader", bench_reader, "a reader's catch-up, and find"},
+    {"wide", bench_wide, "200 own lines, 1,000 partners, an audience of 2,000"},
     {"idle", bench_idle, "the hub's memory an idle agent, ws"},
     {"idle-tls", bench_idle_tls, "the same, wss"},
 };

@@ -17,37 +17,6 @@ static enum err add(struct bench *b, struct report_row row, struct error *e) {
     return report_add(b->report, &row, e);
 }
 
-/* ---- publishing ---- */
-
-static bool all_acked(void *ctx) {
-    const struct testbed *t = ctx;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->puppets[i].acked_seq < t->puppets[i].entry_count)
-            return false;
-    return true;
-}
-
-static enum err publish(struct reading *x, struct error *e) {
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
-    enum err err = resident_open(&x->r, e);
-    if (err != ERR_OK)
-        return err;
-    struct puppet_reader reader = {agent_keys(x->r.agent)->pub, agent_box(x->r.agent)->pub};
-    resident_close(&x->r);
-    for (size_t i = 0; i < x->t.count && err == ERR_OK; i++) {
-        err = puppet_open_feed_to(&x->t.puppets[i], &reader, 1, now_ms, e);
-        if (err == ERR_OK)
-            err = puppet_seal_state(&x->t.puppets[i], now_ms, e);
-    }
-    if (err == ERR_OK)
-        err = testbed_connect(&x->t, 0, x->t.count, e);
-    if (err == ERR_OK)
-        err = testbed_until(&x->t, all_acked, &x->t, 120, e);
-    for (size_t i = 0; i < x->t.count; i++)
-        puppet_disconnect(&x->t.puppets[i]);
-    return err;
-}
-
 /* ---- catching up ---- */
 
 /* One life of the daemon, from its start until it has nothing more to do. */
@@ -63,7 +32,7 @@ static enum err catch_up(struct reading *x, struct error *e) {
     if (err == ERR_OK)
         err = live(x, &x->idle, e);
     if (err == ERR_OK)
-        err = publish(x, e);
+        err = resident_told(&x->r, &x->t, x->t.count, e);
     return err == ERR_OK ? live(x, &x->states, e) : err;
 }
 

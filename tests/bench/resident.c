@@ -75,6 +75,35 @@ void resident_close(struct resident *r) {
     r->lock = -1;
 }
 
+static bool all_acked(void *ctx) {
+    const struct testbed *t = ctx;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->puppets[i].acked_seq < t->puppets[i].entry_count)
+            return false;
+    return true;
+}
+
+enum err resident_told(struct resident *r, struct testbed *t, size_t count, struct error *e) {
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    enum err err = resident_open(r, e);
+    if (err != ERR_OK)
+        return err;
+    struct puppet_reader reader = {agent_keys(r->agent)->pub, agent_box(r->agent)->pub};
+    resident_close(r);
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        err = puppet_open_feed_to(&t->puppets[i], &reader, 1, now_ms, e);
+        if (err == ERR_OK)
+            err = puppet_seal_state(&t->puppets[i], now_ms, e);
+    }
+    if (err == ERR_OK)
+        err = testbed_connect(t, 0, count, e);
+    if (err == ERR_OK)
+        err = testbed_until(t, all_acked, t, 120, e);
+    for (size_t i = 0; i < count; i++)
+        puppet_disconnect(&t->puppets[i]);
+    return err;
+}
+
 enum err resident_call(struct resident *r, enum api_method method, const char *path, json_t *body,
                        json_t **ret, struct error *e) {
     size_t count = 0;

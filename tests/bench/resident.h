@@ -21,6 +21,10 @@ enum err resident_stop(struct resident *r, struct error *e) MUST_USE;
 /* Waits until the daemon has used next to no processor time for a while. */
 enum err resident_settle(struct resident *r, struct testbed *t, struct process_usage *ret,
                          struct error *e) MUST_USE;
+/* Each of the first `count` puppets publishes its state to it, while no daemon runs; they are
+ * disconnected afterwards. */
+enum err resident_told(struct resident *r, struct testbed *t, size_t count, struct error *e)
+    MUST_USE;
 /* In-process, while no daemon runs. */
 enum err resident_open(struct resident *r, struct error *e) MUST_USE;
 void resident_close(struct resident *r);

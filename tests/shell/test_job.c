@@ -139,18 +139,23 @@ Test(job, gathering_waits_for_what_was_announced) {
     job_queue_free(q);
 }
 
+static void announce(struct job_queue *q, int count, int change) {
+    for (int i = 0; i < count; i++)
+        job_queue_announce(q, change);
+}
+
 Test(job, gathering_goes_on_without_what_does_not_come) {
-    struct job_queue *q = job_queue_new(8);
-    job_queue_announce(q, 1);
-    cr_assert_null(job_queue_gather(q, 8, 0, 60000)); /* nothing is there: nothing to wait for */
+    struct job_queue *q = job_queue_new(8 * JOB_GATHER_MIN);
+    announce(q, JOB_GATHER_MIN, 1);
+    cr_assert_null(job_queue_gather(q, 1000, 0, 60000)); /* nothing is there: nothing to wait for */
     cr_assert(job_queue_offer(q, numbered(0)));
-    cr_assert_eq(free_list(job_queue_gather(q, 8, 0, 1)), 1);
-    job_queue_announce(q, -1);
+    cr_assert_eq(free_list(job_queue_gather(q, 1000, 0, 1)), 1);
+    announce(q, 1, -1); /* one less is too few */
     cr_assert(job_queue_offer(q, numbered(1)));
-    cr_assert_eq(free_list(job_queue_gather(q, 8, 0, 60000)), 1);
-    job_queue_announce(q, 1);
+    cr_assert_eq(free_list(job_queue_gather(q, 1000, 0, 60000)), 1);
+    announce(q, 1, 1);
     cr_assert(job_queue_offer(q, numbered(2)));
     job_queue_close(q);
-    cr_assert_eq(free_list(job_queue_gather(q, 8, -1, 60000)), 1);
+    cr_assert_eq(free_list(job_queue_gather(q, 1000, -1, 60000)), 1);
     job_queue_free(q);
 }
