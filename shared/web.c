@@ -230,7 +230,7 @@ static void dispatch(struct exchange *x) {
     json_t *body = NULL;
     if (x->dispatched)
         return;
-    x->dispatched = true;
+    exchange_hold(x);
     lws_set_timeout(x->wsi, NO_PENDING_TIMEOUT, 0);
     lws_set_timer_usecs(x->wsi, LWS_SET_TIMER_USEC_CANCEL);
     enum err err = buf_failed(&x->body, &e);
@@ -259,7 +259,7 @@ static bool serve_plain(struct exchange *x, const char *path) {
         buf_done(&text);
         return false;
     }
-    x->dispatched = true;
+    exchange_hold(x);
     size_t len = 0;
     uint8_t *data = buf_take(&text, &len);
     exchange_reply(x, status, "text/plain; charset=utf-8", (char *)data, len);
@@ -331,7 +331,7 @@ static void wait_for_body(struct exchange *x) {
 }
 
 static void refuse(struct exchange *x, const struct error *e) {
-    x->dispatched = true;
+    exchange_hold(x);
     exchange_reply_error(x, e);
 }
 

@@ -15,6 +15,22 @@ static const char policy[] =
     "img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
+/* libwebsockets 4.1 reads nothing during an answer, and yet is woken without end by what comes
+ * then, a hang-up too; with reading off it does not look whether it can write either. */
+static void rest(struct exchange *x) {
+    lws_rx_flow_control(x->wsi, 0);
+}
+
+static void want_to_write(struct exchange *x) {
+    lws_rx_flow_control(x->wsi, 1);
+    lws_callback_on_writable(x->wsi);
+}
+
+void exchange_hold(struct exchange *x) {
+    x->dispatched = true;
+    rest(x);
+}
+
 void exchange_reply(struct exchange *x, int status, const char *type, char *take_text, size_t len) {
     if (!take_text)
         lws_set_timeout(x->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
@@ -23,7 +39,7 @@ void exchange_reply(struct exchange *x, int status, const char *type, char *take
         .status = status, .type = type, .data = take_text, .owned = take_text, .len = len};
     x->answered = take_text != NULL;
     x->headers_sent = false;
-    lws_callback_on_writable(x->wsi);
+    want_to_write(x);
 }
 
 void exchange_reply_json(struct exchange *x, enum err code, json_t *take_body) {
@@ -66,8 +82,9 @@ bool exchange_reply_file(struct exchange *x, const char *path) {
                                   .data = (const char *)file.body.data,
                                   .owned = (char *)file.owned,
                                   .len = same ? 0 : file.body.len};
-    x->dispatched = x->answered = true;
-    lws_callback_on_writable(x->wsi);
+    exchange_hold(x);
+    x->answered = true;
+    want_to_write(x);
     return true;
 }
 
@@ -77,7 +94,7 @@ void exchange_follow(struct exchange *x) {
     x->reply.status = HTTP_STATUS_OK;
     x->reply.type = "text/event-stream";
     lws_set_timer_usecs(x->wsi, BEAT_US);
-    lws_callback_on_writable(x->wsi);
+    want_to_write(x);
 }
 
 int exchange_beat(struct exchange *x) {
@@ -85,7 +102,7 @@ int exchange_beat(struct exchange *x) {
         return -1;
     x->beat = true;
     lws_set_timer_usecs(x->wsi, BEAT_US);
-    lws_callback_on_writable(x->wsi);
+    want_to_write(x);
     return 0;
 }
 
@@ -97,7 +114,7 @@ void web_event(struct web *web, const char *name) {
         if (waiting)
             continue;
         snprintf(x->events[x->event_count++], WEB_EVENT_MAX, "%s", name);
-        lws_callback_on_writable(x->wsi);
+        want_to_write(x);
     }
 }
 
@@ -172,6 +189,8 @@ static int write_event(struct exchange *x) {
         return -1;
     if (x->event_count > 0)
         lws_callback_on_writable(x->wsi);
+    else
+        rest(x);
     return 0;
 }
 

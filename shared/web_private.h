@@ -57,6 +57,8 @@ struct web {
 
 /* Frees what the exchange holds of a request and its answer; it can take another. */
 void exchange_clear(struct exchange *x);
+/* The request is whole; the connection rests until there is an answer to write. */
+void exchange_hold(struct exchange *x);
 /* Answers; take_text NULL means that there was no memory for it, and the connection goes. */
 void exchange_reply(struct exchange *x, int status, const char *type, char *take_text, size_t len);
 void exchange_reply_json(struct exchange *x, enum err code, json_t *take_body);

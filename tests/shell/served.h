@@ -27,6 +27,8 @@ struct served {
     char socket[sizeof((struct sockaddr_un){0}.sun_path)];
     uv_loop_t loop;
     uv_async_t wake;
+    uv_check_t turn;
+    atomic_uint turns; /* of the loop */
     struct lws_context *context;
     struct web *web;
     struct web *site; /* for browsers */
@@ -150,6 +152,11 @@ static inline void served_on_wake(uv_async_t *async) {
         uv_stop(&s->loop);
 }
 
+static inline void served_on_turn(uv_check_t *check) {
+    struct served *s = check->data;
+    atomic_fetch_add(&s->turns, 1);
+}
+
 static inline void *served_run(void *arg) {
     struct served *s = arg;
     uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -201,6 +208,9 @@ static inline void served_start_guarded(struct served *s, bool no_api, struct ga
     cr_assert_eq(uv_loop_init(&s->loop), 0);
     uv_async_init(&s->loop, &s->wake, served_on_wake);
     s->wake.data = s;
+    uv_check_init(&s->loop, &s->turn);
+    s->turn.data = s;
+    uv_check_start(&s->turn, served_on_turn);
     void *loops[] = {&s->loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
@@ -234,6 +244,7 @@ static inline void served_stop(struct served *s) {
     uv_async_send(&s->wake);
     pthread_join(s->thread, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
+    uv_close((uv_handle_t *)&s->turn, NULL);
     web_work_stop(s->work);
     lws_context_destroy(s->context);
     uv_run(&s->loop, UV_RUN_DEFAULT);

@@ -236,6 +236,46 @@ Test(web, followers_get_each_event) {
     close(second);
 }
 
+/* How often the loop turned in a while without anything to do. */
+static unsigned idle_turns(void) {
+    usleep(100000);
+    unsigned before = atomic_load(&served.turns);
+    usleep(300000);
+    return atomic_load(&served.turns) - before;
+}
+
+Test(web, who_leaves_a_stream_of_events_keeps_nobody_busy) {
+    char text[1024];
+    int fd = served_connect(&served);
+    served_send(fd, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert(strstr(served_read(fd, "\r\n\r\n", text, sizeof text), "text/event-stream"));
+    served_send(fd, "more than was asked");
+    cr_expect_lt(idle_turns(), 100, "while something waits unread");
+    close(fd);
+    cr_expect_lt(idle_turns(), 100, "after it left");
+}
+
+Test(web, who_leaves_before_the_answer_keeps_nobody_busy) {
+    int fd = served_connect(&served);
+    served_send(fd, "GET /v1/later HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/status HTTP/1.1\r\n");
+    while (atomic_load(&served.late_waiting) == 0)
+        usleep(1000);
+    cr_expect_lt(idle_turns(), 100, "while it waits");
+    close(fd);
+    cr_expect_lt(idle_turns(), 100, "after it left");
+}
+
+Test(web, requests_in_one_packet_are_answered_one_by_one) {
+    char text[4096];
+    int fd = served_connect(&served);
+    served_send(fd, "GET /v1/echo/a HTTP/1.1\r\nHost: x\r\n\r\n"
+                    "GET /v1/echo/b HTTP/1.1\r\nHost: x\r\n\r\n");
+    served_read(fd, "\"name\":\"b\"", text, sizeof text);
+    const char *first = strstr(text, "\"name\":\"a\"");
+    cr_assert(first && strstr(first, "\"name\":\"b\""), "%s", text);
+    close(fd);
+}
+
 Test(web, websocket_without_a_subprotocol_is_closed_with_a_reason) {
     char out[2048];
     int fd = served_connect(&served);
