@@ -7,7 +7,7 @@ import { t } from '/shared/i18n.js';
 import * as alerts from '/alerts.js';
 import { check, choice, keepAges, once } from '/parts.js';
 import { keyOf, rowNode, rowTable } from '/rows.js';
-import { clock, pick, Words } from '/words.js';
+import { pick, whenWords, Words } from '/words.js';
 
 const PAGE = 100; // rows at first, and at each "more"
 const MOST = 1000; // rows at a time, as the daemon gives them
@@ -145,12 +145,13 @@ class Rows {
   }
 }
 
-// Whether what is shown is the network's newest, in words; nothing when it is.
-function pictureState(status, failedSince) {
-  if (failedSince) return t('room.noAgent', { time: clock(failedSince) });
+// Whether what is shown is the network's newest, in words; nothing when it is. wasConnected: this
+// page saw a connection, so the loss is the time; else it may have been lost before the agent began.
+function pictureState(status, failedSince, wasConnected) {
+  if (failedSince) return t('room.noAgent', { time: whenWords(failedSince) });
   if (!status || status.hub.connected) return '';
-  const since = status.hub.since ?? status.picture_at;
-  return since ? t('room.offline', { time: clock(since) }) : t('room.never');
+  const since = wasConnected ? status.hub.since : status.picture_at;
+  return since ? t('room.offline', { time: whenWords(since) }) : t('room.never');
 }
 
 export async function render(main, { signal, guard }) {
@@ -162,6 +163,7 @@ export async function render(main, { signal, guard }) {
   const refine = el('p', { class: 'help', hidden: true }, t('room.refine'));
   let limit = PAGE;
   let asOf = null;
+  let wasConnected = false;
   let lookAgain = null;
 
   const load = once(async () => {
@@ -178,7 +180,8 @@ export async function render(main, { signal, guard }) {
     filters.offer(answer.regions);
     const said = t('room.count', { count: answer.total });
     if (count.textContent !== said) count.textContent = said;
-    state.textContent = pictureState(status, null);
+    wasConnected ||= status.hub.connected;
+    state.textContent = pictureState(status, null, wasConnected);
     const left = answer.total - answer.rows.length;
     more.hidden = left <= 0 || limit >= MOST;
     more.textContent = t('room.more', { count: Math.min(left, PAGE) });

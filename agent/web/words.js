@@ -48,7 +48,9 @@ export function figure(row) {
   if (row.available !== null && row.available !== undefined) {
     const value = Number(row.available);
     const rounded = row.precision?.startsWith('rounded') && value >= 0;
-    const text = rounded ? t('figure.rounded', { from: row.available, to: value + steps(row.precision) - 1 }) : number(row.available);
+    const decimals = (String(row.available).split('.')[1] ?? '').length;
+    const to = rounded && (value + steps(row.precision) - 10 ** -decimals).toFixed(decimals);
+    const text = rounded ? t('figure.rounded', { from: number(row.available), to: number(to) }) : number(row.available);
     const detail = rounded ? t('figure.roundedTo', { step: steps(row.precision) })
       : row.total !== null && row.total !== undefined ? t('figure.of', { total: number(row.total) }) : '';
     return { text, detail, level: value > 0 ? 'good' : rounded ? 'some' : 'none' };

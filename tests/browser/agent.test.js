@@ -569,6 +569,72 @@ test('a lost connection to the agent is said, the last picture stays, and it ref
   await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults');
 });
 
+test('account: log-in by the agent\'s own listener, users, tokens, roles, a new password, log-out', async () => {
+  await net.stop(US);
+  net.agents.get(US).options = ['--web', '127.0.0.1:0'];
+  const { web } = await net.startAgent(US);
+  const said = await net.at(US, ['user', 'add', 'anna', '--role', 'admin']);
+  const secret = /#invite=[\w-]+/.exec(said)[0];
+  const password = 'vier rustige woorden samen';
+  await page.goto(`${web}/${secret}`);
+  await page.getByLabel('Nieuw wachtwoord').fill(password);
+  await page.getByLabel('Nog een keer').fill(password);
+  await page.getByRole('button').first().click();
+  await reads(page.locator('h1'), 'Plek nu');
+  await reads(row(BAKEN, 'Nachtopvang'), '4 vrij');
+  // The same page, live, through the real listener.
+  await set(BAKEN, 'night-shelter', 'free=5', 'occupied=15', 'status=admitting', 'group=adults');
+  await reads(row(BAKEN, 'Nachtopvang'), '5 vrij');
+  await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults');
+  await page.getByRole('link', { name: 'Onze capaciteit' }).click();
+  const night = line('Nachtopvang');
+  await button(night, 'Klopt nog').click();
+  await reads(night.locator('.message'), 'Bevestigd.');
+  await reads(night.locator('.line-state'), 'door anna');
+  await page.getByRole('link', { name: 'Gebruikers' }).click();
+  await page.getByRole('heading', { name: 'Gebruiker toevoegen' }).waitFor();
+  await accessible('users');
+  const adding = page.locator('form').filter({ hasText: 'Rol' }).first();
+  await adding.getByLabel('Naam').fill('bram');
+  await adding.getByLabel('Rol').selectOption('viewer');
+  await button(adding, 'Toevoegen').click();
+  const dialog = page.getByRole('dialog');
+  const link = await dialog.getByRole('textbox').inputValue();
+  assert.ok(link.startsWith(`${web}/#invite=`), link);
+  await button(dialog, 'Sluiten').click();
+  await reads(page.getByRole('table', { name: 'Gebruikers' }), 'uitgenodigd');
+  await page.getByLabel('Naam van het programma').fill('epd');
+  await button(page, 'Maken').click();
+  assert.ok((await dialog.getByRole('textbox').inputValue()).length > 20);
+  await button(dialog, 'Sluiten').click();
+  await page.getByRole('button', { name: 'epd verwijderen' }).click();
+  await button(dialog, 'Verwijderen').click();
+  await reads(page.locator('main'), 'Er zijn geen sleutels.');
+  await page.getByRole('link', { name: 'anna' }).click();
+  await page.getByLabel('Huidig wachtwoord').fill('iets anders dan dat');
+  await page.getByLabel('Nieuw wachtwoord', { exact: true }).fill('vijf andere rustige woorden samen');
+  await page.getByLabel('Nog een keer').fill('vijf andere rustige woorden samen');
+  await button(page, 'Opslaan').click();
+  await reads(page.locator('main [role=alert]'), 'klopt niet');
+  await page.getByLabel('Huidig wachtwoord').fill(password);
+  await button(page, 'Opslaan').click();
+  await reads(page.locator('main'), 'Uw wachtwoord is veranderd.');
+  await button(page, 'Uitloggen').click();
+  await reads(page.locator('h1'), 'Inloggen');
+  // A viewer reads, and is not offered what it may not do.
+  await page.goto(link);
+  await page.reload();
+  await page.getByLabel('Nieuw wachtwoord').fill(password);
+  await page.getByLabel('Nog een keer').fill(password);
+  await page.getByRole('button').first().click();
+  await reads(row(BAKEN, 'Nachtopvang'), '4 vrij');
+  await page.getByRole('link', { name: 'Onze capaciteit' }).click();
+  await reads(line('Nachtopvang').locator('.line-state'), 'vrij');
+  assert.equal(await page.locator('main form').count(), 0);
+  assert.equal(await page.getByRole('link', { name: 'Gebruikers' }).count(), 0);
+  fine();
+});
+
 // ---- all pages ----
 
 test('both languages: the browser\'s, and the switch is kept', async () => {
