@@ -35,7 +35,7 @@ const struct sign_pair *agent_keys(const struct agent *a) {
     return &a->keys;
 }
 const struct box_pair *agent_box(const struct agent *a) {
-    return &a->box;
+    return &a->boxes.list[0].pair;
 }
 struct directory *agent_directory(struct agent *a) {
     return a->directory;

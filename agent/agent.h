@@ -19,6 +19,9 @@ struct agent;
  * member key. ERR_CANNOT_CREATE when DIR holds an agent (nothing changed). All or nothing. */
 enum err agent_init(const char *dir, struct bytes passphrase, const struct entropy *entropy,
                     int64_t now_ms, struct error *e) MUST_USE;
+/* The same without member keys, for an organisation that has them on another machine. */
+enum err agent_init_second(const char *dir, const struct entropy *entropy, int64_t now_ms,
+                           struct error *e) MUST_USE;
 /* The caller holds DIR/lock. ERR_NO_INPUT: no agent there (says to run init). */
 enum err agent_open(const char *dir, const char *vfs, const struct entropy *entropy,
                     struct agent **ret, struct error *e) MUST_USE;
@@ -32,7 +35,7 @@ const char *agent_dir(const struct agent *a);
 const struct agent_settings *agent_settings(const struct agent *a);
 const struct entropy *agent_entropy(const struct agent *a);
 const struct sign_pair *agent_keys(const struct agent *a); /* Ed25519 */
-const struct box_pair *agent_box(const struct agent *a);   /* X25519 */
+const struct box_pair *agent_box(const struct agent *a);   /* X25519, the one in use */
 struct directory *agent_directory(struct agent *a);        /* NULL until a join began */
 /* Charter in force; NULL until the hub's feed was received. */
 const struct charter *agent_charter(const struct agent *a);

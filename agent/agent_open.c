@@ -104,6 +104,25 @@ static enum err load_directory(struct db *db, const struct agent_network *n, str
     return ERR_OK;
 }
 
+/* The box keys that agents renewed since they were certified. */
+static enum err load_renewals(struct db *db, const struct agent_network *n, struct directory *d,
+                              struct error *e) {
+    enum err code = ERR_OK;
+    struct db_query q = db_query(db, SQL_PEER_BOXES);
+    db_bind_int(&q, ":network", n->id);
+    while (code == ERR_OK && db_step(&q)) {
+        struct public_key agent, box;
+        const struct head at = {.incarnation = (uint64_t)db_column_int(&q, 1),
+                                .seq = (uint64_t)db_column_int(&q, 2)};
+        code = key_from_bytes(&agent, db_column_blob(&q, 0), e);
+        code = code != ERR_OK ? code : key_from_bytes(&box, db_column_blob(&q, 3), e);
+        if (code == ERR_OK)
+            directory_renew(d, &agent, &at, &box);
+    }
+    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
+    return code != ERR_OK ? code : finished;
+}
+
 static enum err load_policy(struct db *db, const struct agent_network *n, const struct directory *d,
                             struct policy **ret, uint32_t *ret_version, struct error *e) {
     struct policy *policy = NULL;
@@ -136,6 +155,8 @@ enum err agent_reload(struct agent *a, struct error *e) {
     if (code == ERR_OK && n.id != 0)
         code = load_directory(a->db, &n, &directory, e);
     if (code == ERR_OK && n.id != 0)
+        code = load_renewals(a->db, &n, directory, e);
+    if (code == ERR_OK && n.id != 0)
         code = load_policy(a->db, &n, directory, &policy, &version, e);
     if (code != ERR_OK) {
         directory_free(directory);
@@ -150,7 +171,7 @@ enum err agent_reload(struct agent *a, struct error *e) {
     a->policy = policy;
     a->policy_version = version;
     agent_mark_dirty(a);
-    return ERR_OK;
+    return boxes_load(a, e);
 }
 
 /* ---- open and close ---- */
@@ -201,7 +222,7 @@ static enum err fill(struct agent *a, const char *vfs, struct error *e) {
     char path[FILES_PATH_MAX];
     enum err code = settings_read(a->dir, &a->settings, e);
     if (code == ERR_OK)
-        code = vault_open_agent(a->dir, &a->keys, &a->box, e);
+        code = vault_open_agent(a->dir, &a->keys, e);
     if (code == ERR_OK)
         code = files_path(a->dir, AGENT_DB, path, e);
     if (code == ERR_OK)
@@ -243,6 +264,6 @@ void agent_close(struct agent *a) {
     directory_free(a->directory);
     agent_network_done(&a->network);
     sign_pair_wipe(&a->keys);
-    box_pair_wipe(&a->box);
+    boxes_wipe_memory(&a->boxes);
     free(a);
 }

@@ -4,6 +4,7 @@
 #define PLEK_AGENT_PRIVATE_H
 
 #include "agent.h"
+#include "boxes.h"
 #include "files.h"
 
 #define AGENT_DB "agent.db"
@@ -26,7 +27,7 @@ struct agent {
     struct db *db;
     struct access *access;
     struct sign_pair keys;
-    struct box_pair box;
+    struct boxes boxes;
     struct agent_network network;
     struct directory *directory;
     struct policy *policy;

@@ -7,6 +7,7 @@
 #include "access_commands.h"
 #include "agent.h"
 #include "clock.h"
+#include "commands_certify.h"
 #include "commands_sharing.h"
 #include "commands_tables.h"
 #include "files.h"
@@ -60,8 +61,33 @@ static enum err report_made(const struct args *a, struct error *e) {
     return code;
 }
 
+static void show_made_second(const json_t *answer, FILE *out) {
+    char room[SHOW_TEXT_SIZE];
+    fprintf(out,
+            "Made an agent in %s, without a member key.\n"
+            "Next: plek-agent request, and have it certified where the member key is.\n",
+            show_cell(answer, "dir", room));
+}
+
+/* A further agent of an organisation whose member key is on another machine. */
+static enum err init_second(const struct args *a, const char *passphrase_file, struct error *e) {
+    struct entropy entropy = random_entropy();
+    if (passphrase_file)
+        return error_set(e, ERR_USAGE,
+                         "found --passphrase-file and --second, which makes no member key to seal");
+    enum err code = agent_init_second(local_dir(a), &entropy, clock_wall_ms(), e);
+    if (code != ERR_OK)
+        return code;
+    json_t *answer = json_pack("{s:s}", "dir", local_dir(a));
+    code = local_print(a, answer, show_made_second, e);
+    json_decref(answer);
+    return code;
+}
+
 static enum err run_init(const struct args *a, struct error *e) {
     const char *file = args_option(a, "passphrase-file");
+    if (args_flag(a, "second"))
+        return init_second(a, file, e);
     if (file && args_flag(a, "unsealed"))
         return error_set(e, ERR_USAGE,
                          "found --passphrase-file and --unsealed, expected one of them");
@@ -194,6 +220,13 @@ static enum err run_access(const struct args *a, struct error *e) {
     return local_run(a, &call, c.show, e);
 }
 
+/* ---- keys ---- */
+
+static enum err run_renew_keys(const struct args *a, struct error *e) {
+    struct local_call call = {.method = API_POST, .path = "/v1/keys/renew", .take_body = NULL};
+    return local_run(a, &call, show_key, e);
+}
+
 /* ---- the table ---- */
 
 #define CARD_OPTIONS                                                                               \
@@ -209,6 +242,8 @@ static const struct args_option init_options[] = {
     {"passphrase-file", "FILE", false, "seals the member key by the passphrase in this file"},
     {"unsealed", NULL, false,
      "leaves the member key readable, for unattended installs (the default)"},
+    {"second", NULL, false,
+     "a further agent of an organisation that has one: makes no member key (see request)"},
     LOCAL_JSON,
     {0}};
 static const struct args_option site_add_options[] = {LOCAL_DIR, CARD_OPTIONS, LOCAL_JSON, {0}};
@@ -244,6 +279,9 @@ static const struct args_command own_commands[] = {
     {"lines", "[SERVICE]", lines_options, 0, 1, "show own figures", run_lines},
     {"confirm", "[SERVICE]", confirm_options, 0, 1,
      "say that figures which have not expired still hold", run_confirm},
+    {"renew-keys", "", plain_options, 0, 0,
+     "make a new key for what partners seal to this agent, before its 90 days are over",
+     run_renew_keys},
     {"charter show", "", plain_options, 0, 0, "show the network's rules", run_charter},
     ACCESS_COMMANDS(run_access),
 };
@@ -254,7 +292,8 @@ const struct args_command *agent_commands(void) {
     static struct args_command table[AGENT_COMMANDS_MAX + 1];
     size_t count = OWN_COUNT;
     memcpy(table, own_commands, sizeof own_commands);
-    const struct args_command *const more[] = {table_commands(), sharing_commands()};
+    const struct args_command *const more[] = {table_commands(), sharing_commands(),
+                                               certify_commands()};
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         for (const struct args_command *c = more[i]; c->name && count < AGENT_COMMANDS_MAX; c++)
             table[count++] = *c;

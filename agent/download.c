@@ -33,22 +33,12 @@ static enum err put_pages(struct client *c, const struct download *d, struct fil
     return ERR_OK;
 }
 
-static enum err begin(const char *path, char dir[static FILES_PATH_MAX], struct files_new *ret,
-                      struct error *e) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    if (strlen(path) >= FILES_PATH_MAX || name[0] == '\0')
-        return error_set(e, ERR_USAGE, "found --output '%.80s', expected the name of a file", path);
-    snprintf(dir, FILES_PATH_MAX, "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
-             slash ? path : ".");
-    return files_begin(dir, name, ret, e);
-}
-
 enum err download_run(struct client *c, const struct download *d, struct error *e) {
     char dir[FILES_PATH_MAX];
     struct files_new file = {.fd = -1};
     if (!d->path)
         return put_pages(c, d, NULL, e);
-    enum err code = begin(d->path, dir, &file, e);
+    enum err code = files_begin_at(d->path, dir, &file, e);
     if (code == ERR_OK)
         code = put_pages(c, d, &file, e);
     enum err ended = files_end(&file, code == ERR_OK, e);

@@ -53,17 +53,21 @@ enum err files_sync_dir(const char *dir, struct error *e) {
     return code;
 }
 
-enum err files_append(struct files_new *f, struct bytes content, struct error *e) {
+static enum err write_all(int fd, struct bytes content, const char *path, struct error *e) {
     size_t done = 0;
     while (done < content.len) {
-        ssize_t n = write(f->fd, content.data + done, content.len - done);
+        ssize_t n = write(fd, content.data + done, content.len - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return files_fail(errno, f->temporary, ERR_IO, "cannot be written", e);
+            return files_fail(errno, path, ERR_IO, "cannot be written", e);
         done += (size_t)n;
     }
     return ERR_OK;
+}
+
+enum err files_append(struct files_new *f, struct bytes content, struct error *e) {
+    return write_all(f->fd, content, f->temporary, e);
 }
 
 enum err files_begin(const char *dir, const char *name, struct files_new *ret, struct error *e) {
@@ -79,6 +83,16 @@ enum err files_begin(const char *dir, const char *name, struct files_new *ret, s
     return ret->fd < 0
                ? files_fail(errno, ret->temporary, ERR_CANNOT_CREATE, "cannot be created", e)
                : ERR_OK;
+}
+
+enum err files_begin_at(const char *path, char dir[static FILES_PATH_MAX], struct files_new *ret,
+                        struct error *e) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (strlen(path) >= FILES_PATH_MAX || name[0] == '\0')
+        return error_set(e, ERR_USAGE, "found --output '%.80s', expected the name of a file", path);
+    snprintf(dir, FILES_PATH_MAX, "%.*s", slash ? (int)(slash - path + (slash == path)) : 1,
+             slash ? path : ".");
+    return files_begin(dir, name, ret, e);
 }
 
 enum err files_end(struct files_new *f, bool keep, struct error *e) {
@@ -148,4 +162,36 @@ void files_remove(const char *dir, const char *name) {
     char path[FILES_PATH_MAX];
     if (files_path(dir, name, path, NULL) == ERR_OK)
         unlink(path);
+}
+
+static enum err overwrite(const char *path, struct error *e) {
+    static const uint8_t zeros[READ_CHUNK];
+    struct stat info;
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return files_fail(errno, path, ERR_IO, "cannot be opened", e);
+    enum err code = ERR_OK;
+    if (fstat(fd, &info) != 0)
+        code = files_fail(errno, path, ERR_IO, "cannot be read", e);
+    for (off_t done = 0; code == ERR_OK && done < info.st_size; done += READ_CHUNK) {
+        off_t left = info.st_size - done;
+        size_t len = left < READ_CHUNK ? (size_t)left : READ_CHUNK;
+        code = write_all(fd, bytes_of(zeros, len), path, e);
+    }
+    if (code == ERR_OK && fsync(fd) != 0)
+        code = files_fail(errno, path, ERR_IO, "cannot be synced", e);
+    close(fd);
+    return code;
+}
+
+enum err files_wipe(const char *dir, const char *name, struct error *e) {
+    char path[FILES_PATH_MAX];
+    if (!files_exist(dir, name))
+        return ERR_OK;
+    enum err code = files_path(dir, name, path, e);
+    if (code == ERR_OK)
+        code = overwrite(path, e);
+    if (code == ERR_OK && unlink(path) != 0)
+        code = files_fail(errno, path, ERR_IO, "cannot be removed", e);
+    return code == ERR_OK ? files_sync_dir(dir, e) : code;
 }

@@ -20,6 +20,10 @@ struct files_new {
 };
 enum err files_begin(const char *dir, const char *name, struct files_new *ret, struct error *e)
     MUST_USE;
+/* The same for any path of a person's. `dir` holds its folder until files_end. ERR_USAGE: no file's
+ * name. */
+enum err files_begin_at(const char *path, char dir[static FILES_PATH_MAX], struct files_new *ret,
+                        struct error *e) MUST_USE;
 enum err files_append(struct files_new *f, struct bytes content, struct error *e) MUST_USE;
 enum err files_end(struct files_new *f, bool keep, struct error *e) MUST_USE;
 /* The whole of it in one piece. */
@@ -31,6 +35,9 @@ bool files_exist(const char *dir, const char *name);
 enum err files_sync_dir(const char *dir, struct error *e) MUST_USE;
 /* Removes DIR/name if it is there; for clean-up, so failures are left alone. */
 void files_remove(const char *dir, const char *name);
+/* Overwrites DIR/name with zeros, syncs, removes it, syncs DIR. ERR_OK when it is not there. File
+ * errors: it may still be there, with or without its content. */
+enum err files_wipe(const char *dir, const char *name, struct error *e) MUST_USE;
 /* ERR_DISK_FULL, ERR_PERMISSION, ERR_NO_INPUT or `otherwise` for an errno, naming path and reason.
  */
 enum err files_fail(int error_number, const char *path, enum err otherwise, const char *what,

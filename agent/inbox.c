@@ -7,6 +7,7 @@
 
 #include "alarm.h"
 #include "audience.h"
+#include "boxes.h"
 #include "feed.h"
 #include "inbox_private.h"
 #include "picture.h"
@@ -59,10 +60,10 @@ static enum err check_author(struct agent *a, const struct header *h, struct err
     if (author->member->state == MEMBER_REMOVED)
         return error_set(e, ERR_REMOVED, "found an entry of '%s', which was removed",
                          author->member->name);
-    if (h->kind != ENTRY_OPEN && h->kind != ENTRY_UPDATE)
-        return error_set(e, ERR_KIND,
-                         "found views in an entry of kind %u of '%s', expected %u or %u", h->kind,
-                         author->member->name, ENTRY_OPEN, ENTRY_UPDATE);
+    if (h->kind != ENTRY_OPEN && h->kind != ENTRY_UPDATE && h->kind != ENTRY_BOX_RENEWAL)
+        return error_set(
+            e, ERR_KIND, "found views in an entry of kind %u of '%s', expected %u, %u or %u",
+            h->kind, author->member->name, ENTRY_OPEN, ENTRY_UPDATE, ENTRY_BOX_RENEWAL);
     return ERR_OK;
 }
 
@@ -317,7 +318,7 @@ static enum err take_grant(struct agent *a, const struct delivery *d, const stru
         return error_set(e, ERR_KIND, "found a view of kind %u among grants", view->kind);
     if (!target_equal(&view->target, &mine))
         return error_set(e, ERR_NOT_FOR_ME, "found a grant to another agent");
-    enum err code = grant_open(h, &view->key_id, view->data, agent_box(a), &ctx, &key.key, e);
+    enum err code = boxes_open_grant(a, h, view, &ctx, &key.key, e);
     if (code != ERR_OK)
         return code;
     memcpy(key.audience, ctx.audience, AUDIENCE_ID_LEN);
@@ -344,6 +345,8 @@ static enum err take_parsed(struct agent *a, uint32_t class_, const struct deliv
         return code;
     if (class_ == CLASS_HISTORY)
         return inbox_take_history(a, d, e);
+    if (class_ == CLASS_GRANTS && d->entry->header.kind == ENTRY_BOX_RENEWAL)
+        return inbox_take_renewal(a, d, e);
     return class_ == CLASS_GRANTS ? take_grants(a, d, e) : take_states(a, d, NULL, e);
 }
 

@@ -1,5 +1,6 @@
 /* Owns what the inbox's files share: inbox.c verifies an author's excerpt, inbox_history.c takes
- * its history, inbox_hub.c takes the hub's feed. Must not be included by anything else. */
+ * its history, inbox_renewal.c its key renewal, inbox_hub.c takes the hub's feed. Must not be
+ * included by anything else. */
 #ifndef PLEK_AGENT_INBOX_PRIVATE_H
 #define PLEK_AGENT_INBOX_PRIVATE_H
 
@@ -22,5 +23,8 @@ enum err inbox_take_hub(struct agent *a, const struct delivery *d, struct error 
  * over. ERR_NO_KEY: of one the key is not held; nothing of it is kept, the hub gives it again
  * behind the grant. */
 enum err inbox_take_history(struct agent *a, const struct delivery *d, struct error *e) MUST_USE;
+/* A verified key renewal: the newest of its agent is what grants are sealed to. ERR_OLD,
+ * ERR_MALFORMED, ERR_LOW_ORDER. */
+enum err inbox_take_renewal(struct agent *a, const struct delivery *d, struct error *e) MUST_USE;
 
 #endif

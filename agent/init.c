@@ -10,7 +10,7 @@
 #include "vault.h"
 
 static const char *const made_files[] = {
-    VAULT_AGENT,     VAULT_MEMBER,    VAULT_MEMBER_NEXT,   AGENT_DB,
+    VAULT_AGENT,     VAULT_BOX_FIRST, VAULT_MEMBER,        VAULT_MEMBER_NEXT, AGENT_DB,
     AGENT_DB "-wal", AGENT_DB "-shm", AGENT_DB "-journal", AGENT_UNFINISHED,
 };
 
@@ -71,8 +71,14 @@ static enum err make_db(const char *dir, struct error *e) {
     return code;
 }
 
-static enum err fill(const char *dir, struct bytes passphrase, const struct entropy *entropy,
-                     struct error *e) {
+static enum err make_keys(const char *dir, const struct bytes *passphrase,
+                          const struct entropy *entropy, int64_t now_ms, struct error *e) {
+    return passphrase ? vault_create(dir, *passphrase, entropy, now_ms, e)
+                      : vault_create_agent(dir, entropy, now_ms, e);
+}
+
+static enum err fill(const char *dir, const struct bytes *passphrase, const struct entropy *entropy,
+                     int64_t now_ms, struct error *e) {
     bool conf = false;
     remove_made(dir);
     enum err code = files_write(dir, AGENT_UNFINISHED, bytes_str("init is at work\n"), e);
@@ -83,7 +89,7 @@ static enum err fill(const char *dir, struct bytes passphrase, const struct entr
     if (code == ERR_OK)
         code = make_db(dir, e);
     if (code == ERR_OK)
-        code = vault_create(dir, passphrase, entropy, e);
+        code = make_keys(dir, passphrase, entropy, now_ms, e);
     if (code == ERR_OK)
         code = files_sync_dir(dir, e);
     if (code != ERR_OK) {
@@ -96,9 +102,9 @@ static enum err fill(const char *dir, struct bytes passphrase, const struct entr
     return files_sync_dir(dir, e);
 }
 
-enum err agent_init(const char *dir, struct bytes passphrase, const struct entropy *entropy,
-                    int64_t now_ms, struct error *e) {
-    (void)now_ms; /* nothing in a new agent bears a date; certificates are made by join */
+/* passphrase NULL: no member key. */
+static enum err make_agent(const char *dir, const struct bytes *passphrase,
+                           const struct entropy *entropy, int64_t now_ms, struct error *e) {
     bool made = false;
     int lock = -1;
     enum err code = check_free(dir, e);
@@ -112,7 +118,7 @@ enum err agent_init(const char *dir, struct bytes passphrase, const struct entro
         code = check_free(dir, e); /* another init may have been faster */
         bool ours = code == ERR_OK;
         if (ours)
-            code = fill(dir, passphrase, entropy, e);
+            code = fill(dir, passphrase, entropy, now_ms, e);
         if (code != ERR_OK && ours && !had_lock)
             files_remove(dir, "lock");
         lock_release(lock);
@@ -120,4 +126,14 @@ enum err agent_init(const char *dir, struct bytes passphrase, const struct entro
     if (code != ERR_OK && made)
         rmdir(dir); /* stays when something else is in there by now */
     return code;
+}
+
+enum err agent_init(const char *dir, struct bytes passphrase, const struct entropy *entropy,
+                    int64_t now_ms, struct error *e) {
+    return make_agent(dir, &passphrase, entropy, now_ms, e);
+}
+
+enum err agent_init_second(const char *dir, const struct entropy *entropy, int64_t now_ms,
+                           struct error *e) {
+    return make_agent(dir, NULL, entropy, now_ms, e);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent_private.h"
+#include "certify.h"
 #include "records.h"
 #include "store.h"
 #include "vault.h"
@@ -12,7 +13,6 @@
 /* Expiry warns and marks figures, it rejects nothing (design 5), so a certificate lives for years.
  */
 #define CERT_LIFE_MS (INT64_C(730) * 24 * 3600 * 1000)
-#define CERT_LABEL "agent"
 
 static enum err refuse_joined(struct agent *a, struct error *e) {
     const char *name = a->directory ? directory_name(a->directory) : NULL;
@@ -44,10 +44,10 @@ static enum err build_request(struct agent *a, const struct invite *invite,
         .network = invite->network,
         .member = member->pub,
         .agent = a->keys.pub,
-        .box = a->box.pub,
+        .box = agent_box(a)->pub,
         .serial = 1,
         .not_after_ms = now_ms + CERT_LIFE_MS,
-        .label = CERT_LABEL,
+        .label = CERTIFY_LABEL,
     };
     enum err code = cert_issue(&fields, member, &a->keys, cert, e);
     if (code != ERR_OK)
@@ -114,17 +114,27 @@ static enum err go_on(struct agent *a, const struct invite *invite, struct error
     return code;
 }
 
+static enum err check_member_key(const struct agent *a, struct error *e) {
+    if (files_exist(a->dir, VAULT_MEMBER))
+        return ERR_OK;
+    return error_at(e, ERR_NO_INPUT, a->dir, 0, 0,
+                    "there is no member key here, as init --second leaves it: run plek-agent "
+                    "request, have that certified, and join with the certificate");
+}
+
 enum err agent_join_begin(struct agent *a, const struct invite *invite, struct bytes passphrase,
                           int64_t now_ms, struct error *e) {
     if (a->network.joined)
         return refuse_joined(a, e);
     if (same_invite(a, invite))
         return go_on(a, invite, e);
-    return begin_anew(a, invite, passphrase, now_ms, e);
+    enum err code = check_member_key(a, e);
+    return code != ERR_OK ? code : begin_anew(a, invite, passphrase, now_ms, e);
 }
 
 /* ---- admitted ---- */
 
+/* A further agent's is named by its label, so that partners can tell the two apart. */
 static enum err first_site(struct agent *a, const char *member_name, struct error *e) {
     struct db_query q = db_query(a->db, SQL_SITE_COUNT);
     bool any = db_step(&q) && db_column_int(&q, 0) > 0;
@@ -132,8 +142,15 @@ static enum err first_site(struct agent *a, const char *member_name, struct erro
     if (code != ERR_OK || any)
         return code;
     struct site site = {0};
+    struct cert cert;
+    code = cert_verify(bytes_of(a->network.cert, a->network.cert_len), &cert, e);
+    if (code != ERR_OK)
+        return code;
+    bool named = cert.label[0] != '\0' && strcmp(cert.label, CERTIFY_LABEL) != 0;
+    const char *name = named ? cert.label : member_name;
     _Static_assert(NAME_MAX_BYTES <= SITE_NAME_MAX, "a member's name fits a site's");
-    memcpy(site.name, member_name, strlen(member_name) + 1);
+    _Static_assert(CERT_MAX_LABEL <= SITE_NAME_MAX, "a label fits a site's name");
+    memcpy(site.name, name, strlen(name) + 1);
     return records_site_add(a, &site, e);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boxes.h"
 #include "clock.h"
 #include "failpoint.h"
 #include "log.h"
@@ -13,6 +14,7 @@
 #include "outgoing.h"
 
 #define READ_SIZE (16 * 1024)
+#define CLASS_KEYS 1  /* of a delivery; 0: the hub's feed */
 #define BATCH_MAX 500 /* store effects in one transaction */
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 30000
@@ -52,10 +54,12 @@ static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 25,
 
 static void pump(struct link *link);
 static void connect_now(struct link *link);
+static void wipe_old_keys(struct link *link);
 
 /* ---- ending and trying again ---- */
 
 static void on_retry(uv_timer_t *timer) {
+    wipe_old_keys(timer->data);
     connect_now(timer->data);
 }
 
@@ -186,17 +190,18 @@ static void flush_batch(struct link *link) {
         return;
     run_batch(link);
     size_t count = link->batch_count;
-    bool hub_feed = false;
+    bool changes = false;
     link->batch_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct agent_effect *effect = &link->batch[i].effect;
-        hub_feed |= effect->kind == AGENT_EFFECT_TAKE && effect->class_ == 0;
+        changes |= effect->kind == AGENT_EFFECT_TAKE && effect->class_ <= CLASS_KEYS;
         complete(link, &link->batch[i], clock_monotonic_ms());
     }
     if (agent_take_again(link->config.agent))
         close_soon(link, ERR_UNAVAILABLE, "connects again to ask for history that is missing");
-    /* A member resumed, a new charter: what audiences see, or who they are, may have changed. */
-    if (hub_feed && agent_dirty(link->config.agent))
+    /* A member resumed, a new charter, a key renewed: what audiences see, or who they are, may have
+     * changed. */
+    if (changes && agent_dirty(link->config.agent))
         agent_session_outbox(link->session, clock_monotonic_ms());
 }
 
@@ -264,13 +269,23 @@ static void note_established(struct link *link) {
     log_event(LOG_INFO, "connected", "hub=%s", agent_hub_address(link->config.agent));
 }
 
+static void wipe_old_keys(struct link *link) {
+    struct error e = {0};
+    if (boxes_wipe_old(link->config.agent, clock_wall_ms(), &e))
+        log_event(LOG_WARN, "key-kept", "code=%s file=%s detail=\"%s\"", error_name(e.code), e.file,
+                  e.detail);
+}
+
 static void on_outbox_timer(uv_timer_t *timer) {
+    wipe_old_keys(timer->data);
     link_outbox(timer->data);
 }
 
 /* Keys age without anything else happening. */
 static void set_outbox_timer(struct link *link) {
     int64_t now_ms = clock_wall_ms(), at_ms = outbox_wake_at(link->config.agent, now_ms);
+    int64_t wipe_ms = boxes_wipe_at(link->config.agent);
+    at_ms = wipe_ms < at_ms ? wipe_ms : at_ms;
     if (at_ms == INT64_MAX) {
         uv_timer_stop(&link->outbox);
         return;

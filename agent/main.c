@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "certify.h"
 #include "clock.h"
 #include "commands.h"
 #include "daemon.h"
@@ -55,38 +56,83 @@ static enum err read_invite(const char *operand, struct invite *ret, struct erro
     return err;
 }
 
-static enum err join_with(struct daemon *d, const struct invite *invite,
-                          const char *passphrase_file, struct error *e) {
+/* What there is to begin with: each leaves the agent ready for its first word to the hub. */
+struct joining {
+    const struct args *args;
+    struct daemon *d;
+    struct bytes passphrase;
+};
+
+static enum err begin_by_invite(const struct joining *j, struct error *e) {
+    struct invite invite = {0};
+    enum err err = read_invite(args_at(j->args, 0), &invite, e);
+    if (!err)
+        err = agent_join_begin(daemon_agent(j->d), &invite, j->passphrase, clock_wall_ms(), e);
+    invite_wipe(&invite);
+    return err;
+}
+
+static enum err begin_by_certificate(const struct joining *j, struct error *e) {
+    const char *file = args_at(j->args, 0);
+    struct buf text;
+    buf_init(&text, CERTIFY_FILE_MAX);
+    enum err err = files_read(file, &text, e);
+    if (!err)
+        err = certify_take(daemon_agent(j->d), buf_bytes(&text), file, clock_wall_ms(), e);
+    buf_done(&text);
+    return err;
+}
+
+static enum err begin_by_own_key(const struct joining *j, struct error *e) {
+    return certify_own(daemon_agent(j->d), j->passphrase, clock_wall_ms(), e);
+}
+
+/* Certificates are files; anything that begins like an invitation is one. */
+static enum err begin_join(const struct joining *j, struct error *e) {
+    const char *operand = args_at(j->args, 0);
+    bool invite = strcmp(operand, "-") == 0 || strncmp(operand, "plek:", 5) == 0 ||
+                  access(operand, F_OK) != 0;
+    return invite ? begin_by_invite(j, e) : begin_by_certificate(j, e);
+}
+
+static void print_joined(struct agent *agent, const char *word) {
+    const struct directory *directory = agent_directory(agent);
+    const struct member *me = directory_member(directory, agent_member(agent));
+    char fingerprint[FINGERPRINT_SIZE];
+    printf("%s network=\"%s\" member=\"%s\" fingerprint=%s\n", word, directory_name(directory),
+           me->name, fingerprint_text(&me->key, fingerprint));
+}
+
+/* Begins, and tells the hub; the same command can be repeated. */
+static enum err connect_once(const struct args *a,
+                             enum err (*begin)(const struct joining *j, struct error *e),
+                             const char *word, struct error *e) {
+    const char *file = args_option(a, "passphrase-file");
+    const struct daemon_options options = {.dir = dir_of(a), .ca = args_option(a, "ca")};
+    struct joining j = {.args = a};
     struct buf passphrase;
     buf_init(&passphrase, PASSPHRASE_MAX);
-    enum err err = passphrase_file ? passphrase_read(passphrase_file, &passphrase, e) : ERR_OK;
+    enum err err = file ? passphrase_read(file, &passphrase, e) : ERR_OK;
     if (!err)
-        err = agent_join_begin(daemon_agent(d), invite, buf_bytes(&passphrase), clock_wall_ms(), e);
+        err = daemon_open(&options, &j.d, e);
+    j.passphrase = buf_bytes(&passphrase);
+    if (!err)
+        err = begin(&j, e);
     buf_wipe_done(&passphrase);
     if (!err)
-        err = daemon_join(d, JOIN_TIMEOUT_MS, e);
+        err = daemon_join(j.d, JOIN_TIMEOUT_MS, e);
+    if (!err)
+        print_joined(daemon_agent(j.d), word);
+    daemon_close(j.d);
     return err;
 }
 
 static enum err join(const struct args *a, struct error *e) {
-    struct invite invite = {0};
-    struct daemon *d = NULL;
-    enum err err = read_invite(args_at(a, 0), &invite, e);
-    const struct daemon_options options = {.dir = dir_of(a), .ca = args_option(a, "ca")};
-    if (!err)
-        err = daemon_open(&options, &d, e);
-    if (!err)
-        err = join_with(d, &invite, args_option(a, "passphrase-file"), e);
-    if (!err) {
-        const struct directory *directory = agent_directory(daemon_agent(d));
-        const struct member *me = directory_member(directory, agent_member(daemon_agent(d)));
-        char fingerprint[FINGERPRINT_SIZE];
-        printf("joined network=\"%s\" member=\"%s\" fingerprint=%s\n", directory_name(directory),
-               me->name, fingerprint_text(&me->key, fingerprint));
-    }
-    daemon_close(d);
-    invite_wipe(&invite);
-    return err;
+    return connect_once(a, begin_join, "joined", e);
+}
+
+static enum err renew_certificate(const struct args *a, struct error *e) {
+    return connect_once(a, begin_by_own_key, "renewed", e);
 }
 
 static const struct args_option run_options[] = {
@@ -104,8 +150,13 @@ static const struct args_option join_options[] = {
 
 static const struct args_command shell_commands[] = {
     {"run", "", run_options, 0, 0, "keep in touch with the hub until SIGTERM; prints `ready`", run},
-    {"join", "URI|-", join_options, 1, 1,
-     "join a network by its invitation (\"-\": from standard input)", join},
+    {"join", "URI|-|CERTIFICATE", join_options, 1, 1,
+     "join a network by its invitation (\"-\": from standard input), or as a further agent by a "
+     "certificate file",
+     join},
+    {"renew-certificate", "", join_options, 0, 0,
+     "with the member key: a newer certificate for this agent, shown to the hub",
+     renew_certificate},
 };
 #define SHELL_COMMANDS (sizeof shell_commands / sizeof shell_commands[0])
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "boxes.h"
 #include "feed.h"
 #include "journal.h"
 #include "seal.h"
@@ -31,9 +32,8 @@ static enum err read_head(struct db_query *q, int column, struct head *ret, stru
     return ret->seq == 0 ? ERR_OK : hash_from_bytes(&ret->hash, hash, e);
 }
 
-/* seq 0 where there is none. */
-static enum err load_heads(struct agent *a, struct head *ret_own, struct head *ret_acked,
-                           struct error *e) {
+enum err outbox_heads(struct agent *a, struct head *ret_own, struct head *ret_acked,
+                      struct error *e) {
     struct head own = {0}, acked = {0};
     enum err code = ERR_OK;
     struct db_query q = db_query(agent_db(a), SQL_AGENT_HEADS);
@@ -133,6 +133,24 @@ static enum err seal_next(struct agent *a, const struct head *own, size_t max_by
     return code;
 }
 
+/* Entries of our own are taken at all: an observer's too, which has no figures in them. */
+static bool may_send(struct agent *a) {
+    const struct directory *d = agent_directory(a);
+    const struct member_agent *self = d ? directory_agent(d, &agent_keys(a)->pub) : NULL;
+    return agent_joined(a) && self && !self->revoked && self->member->state == MEMBER_ADMITTED;
+}
+
+/* A feed that was never opened is opened first; the renewal follows it. */
+static enum err renew_next(struct agent *a, const struct head *own, size_t max_bytes,
+                           int64_t now_ms, struct blob **ret, struct head *ret_head, bool *ret_any,
+                           struct error *e) {
+    *ret_any = true;
+    if (max_bytes < SEALING_RENEWAL_BYTES)
+        return ERR_OK;
+    enum err code = boxes_make_next(a, now_ms, e);
+    return code != ERR_OK ? code : sealing_renewal(a, own, now_ms, ret, ret_head, e);
+}
+
 enum err outbox_next(struct agent *a, const struct head *last, size_t max_bytes, int64_t now_ms,
                      struct blob **ret, struct head *ret_head, struct error *e) {
     struct head own, acked;
@@ -140,13 +158,15 @@ enum err outbox_next(struct agent *a, const struct head *last, size_t max_bytes,
     bool stops = false, any = false;
     enum err code = alarm_stops_outbox(a, &stops, e);
     if (code == ERR_OK)
-        code = load_heads(a, &own, &acked, e);
+        code = outbox_heads(a, &own, &acked, e);
     if (code != ERR_OK)
         return code;
     *ret = NULL;
     if (stops)
         return ERR_OK;
     code = next_signed(a, last, max_bytes, &made, ret_head, &any, e);
+    if (code == ERR_OK && !any && may_send(a) && boxes_renewal_due(a, now_ms))
+        code = renew_next(a, &own, max_bytes, now_ms, &made, ret_head, &any, e);
     bool look = agent_dirty(a) || outbox_wake_at(a, now_ms) <= now_ms;
     if (code == ERR_OK && !any && look && recipients_publish(a))
         code = seal_next(a, &own, max_bytes, now_ms, &made, ret_head, e);
@@ -155,10 +175,9 @@ enum err outbox_next(struct agent *a, const struct head *last, size_t max_bytes,
     return code;
 }
 
-int64_t outbox_wake_at(struct agent *a, int64_t now_ms) {
-    (void)now_ms;
-    bool stops = true;
-    if (!recipients_publish(a) || alarm_stops_outbox(a, &stops, NULL) != ERR_OK || stops)
+/* Audience keys wear out. */
+static int64_t rekey_at(struct agent *a) {
+    if (!recipients_publish(a))
         return INT64_MAX;
     struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_OLDEST_KEY);
     db_bind_int(&q, ":network", agent_network(a));
@@ -169,6 +188,15 @@ int64_t outbox_wake_at(struct agent *a, int64_t now_ms) {
     return oldest_ms + CIRCLE_KEY_MAX_MS;
 }
 
+int64_t outbox_wake_at(struct agent *a, int64_t now_ms) {
+    (void)now_ms;
+    bool stops = true;
+    if (alarm_stops_outbox(a, &stops, NULL) != ERR_OK || stops)
+        return INT64_MAX;
+    int64_t rekey_ms = rekey_at(a), renew_ms = may_send(a) ? boxes_renew_at(a) : INT64_MAX;
+    return rekey_ms < renew_ms ? rekey_ms : renew_ms;
+}
+
 /* ---- acknowledged ---- */
 
 /* What the hub needs if it has to be refilled: the views that are current. */
@@ -176,6 +204,7 @@ struct kept {
     struct hash key_ids[POLICY_MAX_AUDIENCES];
     uint64_t sealed_seqs[POLICY_MAX_AUDIENCES];
     size_t count;
+    uint64_t renewal_seq; /* the entry with the newest key renewal, 0: none */
 };
 
 static enum err load_kept(struct agent *a, struct kept *ret, struct error *e) {
@@ -188,10 +217,18 @@ static enum err load_kept(struct agent *a, struct kept *ret, struct error *e) {
         ret->sealed_seqs[ret->count++] = (uint64_t)db_column_int(&q, 1);
     }
     enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    code = code != ERR_OK ? code : finished;
+    if (code != ERR_OK)
+        return code;
+    struct db_query newest = db_query(agent_db(a), SQL_OWN_BOX_NEWEST);
+    db_bind_int(&newest, ":network", agent_network(a));
+    ret->renewal_seq = db_step(&newest) ? (uint64_t)db_column_int(&newest, 0) : 0;
+    return db_finish(&newest, e);
 }
 
 static bool is_kept(const struct kept *kept, const struct view *v, uint64_t seq) {
+    if (v->kind == VIEW_PLAIN)
+        return seq == kept->renewal_seq;
     for (size_t i = 0; i < kept->count; i++)
         if (hash_equal(&kept->key_ids[i], &v->key_id))
             return v->kind != VIEW_HISTORY &&
@@ -272,7 +309,7 @@ static enum err prune(struct agent *a, const struct head *acked, int64_t now_ms,
 enum err outbox_acked(struct agent *a, const struct head *head, int64_t now_ms, struct error *e) {
     struct head own, acked, mine = {0};
     bool found = false;
-    enum err code = load_heads(a, &own, &acked, e);
+    enum err code = outbox_heads(a, &own, &acked, e);
     if (code == ERR_OK && head->seq > 0)
         code = find_own(a, head->seq, &mine, &found, e);
     if (code != ERR_OK)
@@ -382,7 +419,7 @@ enum err outbox_welcomed(struct agent *a, const struct welcome *welcome, int64_t
         hub = welcome->own_head;
     enum err code = store_offset(a, welcome->hub_time_ms, now_ms, e);
     if (code == ERR_OK)
-        code = load_heads(a, &own, &acked, e);
+        code = outbox_heads(a, &own, &acked, e);
     if (code == ERR_OK)
         code = stopped_before(a, e);
     if (code == ERR_OK)
@@ -446,7 +483,7 @@ static enum err count_dirty(struct agent *a, int64_t now_ms, int64_t *ret, struc
 enum err outbox_status(struct agent *a, int64_t now_ms, struct outbox_status *ret,
                        struct error *e) {
     struct outbox_status s = {0};
-    enum err code = load_heads(a, &s.own, &s.acked, e);
+    enum err code = outbox_heads(a, &s.own, &s.acked, e);
     if (code == ERR_OK)
         code = count_pending(a, &s.acked, &s.entries, e);
     if (code == ERR_OK)

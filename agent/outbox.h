@@ -29,9 +29,13 @@ enum err outbox_acked(struct agent *a, const struct head *head, int64_t now_ms, 
 enum err outbox_rejected(struct agent *a, const struct head *head, enum err why, const char *reason,
                          int64_t now_ms, struct error *e) MUST_USE;
 
-/* When the outbox wants to be looked at again without any change (key age), ms; INT64_MAX: never.
- */
+/* When the outbox wants to be looked at again without any change (age of keys), ms; INT64_MAX:
+ * never. */
 int64_t outbox_wake_at(struct agent *a, int64_t now_ms);
+
+/* What we signed last and what of it the hub holds; seq 0 where there is none. */
+enum err outbox_heads(struct agent *a, struct head *ret_own, struct head *ret_acked,
+                      struct error *e) MUST_USE;
 
 struct outbox_status {
     struct head own, acked;

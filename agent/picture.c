@@ -357,10 +357,16 @@ enum err picture_unwait(struct agent *a, const struct public_key *agent,
 /* ---- gone ---- */
 
 enum err picture_forget_agent(struct agent *a, const struct public_key *agent, struct error *e) {
-    static const int statements[] = {
-        SQL_FORGET_PICTURES,      SQL_FORGET_KEYS,          SQL_FORGET_HEADER,
-        SQL_FORGET_WAITING,       SQL_FORGET_SEEN_PAST,     SQL_FORGET_SEEN_PAST_SITES,
-        SQL_FORGET_HISTORY_VIEWS, SQL_FORGET_HISTORY_HOLES, SQL_FORGET_HISTORY_WITHDRAWN};
+    static const int statements[] = {SQL_FORGET_PICTURES,
+                                     SQL_FORGET_KEYS,
+                                     SQL_FORGET_HEADER,
+                                     SQL_FORGET_WAITING,
+                                     SQL_FORGET_SEEN_PAST,
+                                     SQL_FORGET_SEEN_PAST_SITES,
+                                     SQL_FORGET_HISTORY_VIEWS,
+                                     SQL_FORGET_HISTORY_HOLES,
+                                     SQL_FORGET_HISTORY_WITHDRAWN,
+                                     SQL_FORGET_BOX};
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
         struct db_query q = query_of(a, statements[i], agent);

@@ -81,6 +81,8 @@ const char *basis_name(enum basis b) {
         return NULL;
     case BASIS_HUB:
         return "hub";
+    case BASIS_OWN:
+        return "own";
     case BASIS_APPROVED:
         return "approved";
     case BASIS_DIRECTORY:
@@ -107,8 +109,10 @@ enum basis recipients_basis(struct agent *a, const struct policy_audience *audie
     if (key_equal(member, directory_network(d)))
         return BASIS_HUB; /* approved by joining */
     const struct member *m = directory_member(d, member);
-    if (!m || m->state != MEMBER_ADMITTED || key_equal(member, agent_member(a)))
+    if (!m || m->state != MEMBER_ADMITTED)
         return BASIS_NONE;
+    if (key_equal(member, agent_member(a)))
+        return BASIS_OWN; /* its other agents */
     const struct approval *found = approvals_find(approvals, member);
     if (!found || (found->directory && !recipients_coarse(audience)))
         return BASIS_NONE;
@@ -185,8 +189,8 @@ enum err recipients_of(struct agent *a, const struct policy_audience *audience,
     }
     for (size_t i = 0; i < agents; i++) {
         const struct member_agent *agent = directory_agent_at(d, i);
-        const struct allowed *allowed =
-            agent->revoked ? NULL : find_allowed(&members, &agent->member->key);
+        bool other = !agent->revoked && !key_equal(&agent->agent, &agent_keys(a)->pub);
+        const struct allowed *allowed = other ? find_allowed(&members, &agent->member->key) : NULL;
         if (allowed)
             made.list[made.count++] =
                 (struct recipient){agent->agent, agent->box, agent->member->key, allowed->basis};

@@ -25,7 +25,7 @@ const struct approval *approvals_find(const struct approvals *approvals,
 bool approvals_has(const struct approvals *approvals, const struct public_key *member);
 
 /* Why an audience may be sealed to a member. */
-enum basis { BASIS_NONE, BASIS_HUB, BASIS_APPROVED, BASIS_DIRECTORY };
+enum basis { BASIS_NONE, BASIS_HUB, BASIS_OWN, BASIS_APPROVED, BASIS_DIRECTORY };
 const char *basis_name(enum basis b); /* NULL for none */
 
 /* One agent of a member, or the hub (agent = member = the network's key). */
@@ -39,13 +39,13 @@ struct recipients {
 };
 /* Whether this audience shows so little that `trust = directory` may let somebody in. */
 bool recipients_coarse(const struct policy_audience *audience);
-/* Whether the audience may be sealed to this member now, were it in it: admitted, approved or let
- * in or the hub, and not us. */
+/* Whether the audience may be sealed to this member now, were it in it: admitted, and approved, let
+ * in, the hub or our own. */
 enum basis recipients_basis(struct agent *a, const struct policy_audience *audience,
                             const struct approvals *approvals, const struct public_key *member);
 /* Whether we publish at all: joined, admitted, and not an observer. */
 bool recipients_publish(struct agent *a);
-/* The agents, not revoked, of the audience's members who are allowed. */
+/* The agents, not revoked and not this one, of the audience's members who are allowed. */
 enum err recipients_of(struct agent *a, const struct policy_audience *audience,
                        const struct approvals *approvals, struct recipients *ret, struct error *e)
     MUST_USE;

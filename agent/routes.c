@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "body.h"
+#include "boxes.h"
+#include "certify.h"
 #include "records.h"
 #include "sharing_routes.h"
 #include "table_routes.h"
@@ -194,6 +196,30 @@ static enum err get_charter(void *domain, const struct api_request *r, json_t **
     return ERR_OK;
 }
 
+/* ---- keys ---- */
+
+static enum err post_renew(void *domain, const struct api_request *r, json_t **ret,
+                           struct error *e) {
+    return boxes_renew(domain, r->now_ms, ret, e);
+}
+
+/* ---- further agents ---- */
+
+static enum err get_request(void *domain, const struct api_request *r, json_t **ret,
+                            struct error *e) {
+    return certify_request(domain, api_query(r, "label"), ret, e);
+}
+
+static enum err get_terms(void *domain, const struct api_request *r, json_t **ret,
+                          struct error *e) {
+    const char *hex = api_query(r, "agent");
+    struct public_key agent;
+    if (!hex || strlen(hex) != 2 * (size_t)KEY_LEN ||
+        hex_decode(agent.b, KEY_LEN, hex, NULL) != ERR_OK)
+        return error_set(e, ERR_USAGE, "found no agent's key, expected ?agent= and 64 hex digits");
+    return certify_terms(domain, &agent, ret, e);
+}
+
 /* ---- the table ---- */
 
 static const struct api_route own_routes[] = {
@@ -211,6 +237,12 @@ static const struct api_route own_routes[] = {
     {API_POST, API_EDITOR, "/v1/confirm", post_confirm,
      "figures still hold: {service?, site?, ward?, all?, revision?}"},
     {API_GET, API_VIEWER, "/v1/charter", get_charter, "the charter in force"},
+    {API_GET, API_ADMIN, "/v1/request", get_request,
+     "what this agent asks to be certified: {text, fingerprint, label}; ?label"},
+    {API_GET, API_ADMIN, "/v1/certify", get_terms,
+     "what a certificate for ?agent=KEY says: {network, member, address, serial}"},
+    {API_POST, API_ADMIN, "/v1/keys/renew", post_renew,
+     "a new key for what partners seal to this agent"},
 };
 #define OWN_COUNT (sizeof own_routes / sizeof own_routes[0])
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "boxes.h"
 #include "journal.h"
+#include "renewal.h"
 #include "store.h"
 #include "withdraw.h"
 #include "withdrawal.h"
@@ -70,6 +72,7 @@ struct pack {
     struct buf data[ENTRY_MAX_VIEWS];
     size_t count, grants, bytes, max_bytes;
     uint64_t incarnation, seq;
+    uint32_t kind; /* the entry's */
     int64_t now_ms;
     bool complete;
 };
@@ -81,6 +84,7 @@ static struct pack *pack_new(const struct head *own, size_t max_bytes, int64_t n
         return NULL;
     p->incarnation = own->seq == 0 ? 1 : own->incarnation;
     p->seq = own->seq + 1;
+    p->kind = own->seq == 0 ? ENTRY_OPEN : ENTRY_UPDATE;
     p->now_ms = now_ms;
     p->bytes = ENTRY_BASE_BYTES;
     p->max_bytes = max_bytes < ENTRY_MAX_BYTES ? max_bytes : ENTRY_MAX_BYTES;
@@ -279,7 +283,7 @@ static enum err pack_history(struct agent *a, const struct sealing *s, struct ci
 /* ---- the entry ---- */
 
 static enum err build(struct agent *a, const struct pack *p, const struct head *own,
-                      struct buf *out, struct hash *ret_hash, uint32_t *ret_kind, struct error *e) {
+                      struct buf *out, struct hash *ret_hash, struct error *e) {
     struct head hub_head = directory_head(agent_directory(a));
     struct header header = {
         .network = *directory_network(agent_directory(a)),
@@ -288,13 +292,12 @@ static enum err build(struct agent *a, const struct pack *p, const struct head *
         .incarnation = p->incarnation,
         .seq = p->seq,
         .claimed_ms = p->now_ms,
-        .kind = own->seq == 0 ? ENTRY_OPEN : ENTRY_UPDATE,
+        .kind = p->kind,
         .has_hub_head = true,
         .hub_head = hub_head,
     };
     if (own->seq > 0)
         header.prev = own->hash;
-    *ret_kind = header.kind;
     return entry_build(&header, p->views, p->count, agent_keys(a), out, ret_hash, e);
 }
 
@@ -340,12 +343,11 @@ static enum err store_circles(struct agent *a, const struct sealing *s, const bo
 static enum err make_entry(struct agent *a, const struct pack *p, const struct head *own,
                            struct blob **ret, struct head *ret_head, struct error *e) {
     struct head head = {.incarnation = p->incarnation, .seq = p->seq};
-    uint32_t kind = 0;
     struct buf out;
     buf_init(&out, ENTRY_MAX_BYTES);
-    enum err code = build(a, p, own, &out, &head.hash, &kind, e);
+    enum err code = build(a, p, own, &out, &head.hash, e);
     if (code == ERR_OK)
-        code = store_entry(a, &head, kind, buf_bytes(&out), p->now_ms, e);
+        code = store_entry(a, &head, p->kind, buf_bytes(&out), p->now_ms, e);
     struct blob *blob = code == ERR_OK ? blob_new(buf_bytes(&out)) : NULL;
     if (code == ERR_OK && !blob)
         code = error_set(e, ERR_NO_MEMORY, "no memory for an entry of %zu bytes", out.len);
@@ -385,6 +387,46 @@ enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *ow
     }
     pack_free(p);
     return code;
+}
+
+/* ---- key renewals ---- */
+
+static enum err pack_renewal(struct agent *a, struct pack *p, struct error *e) {
+    int64_t since_ms = 0;
+    const struct public_key *next = boxes_next(a, &since_ms);
+    struct buf data;
+    buf_init(&data, RENEWAL_MAX_BYTES);
+    enum err code = renewal_encode(next, since_ms, &data, e);
+    if (code != ERR_OK) {
+        buf_done(&data);
+        return code;
+    }
+    p->kind = ENTRY_BOX_RENEWAL;
+    pack_add(p, &(struct view){.target = target_plain(), .kind = VIEW_PLAIN}, &data);
+    return ERR_OK;
+}
+
+enum err sealing_renewal(struct agent *a, const struct head *own, int64_t now_ms, struct blob **ret,
+                         struct head *ret_head, struct error *e) {
+    struct pack *p = pack_new(own, SEALING_RENEWAL_BYTES, now_ms);
+    struct blob *made = NULL;
+    struct head head = {0};
+    bool opens = own->seq == 0;
+    if (!p)
+        return error_set(e, ERR_NO_MEMORY, "no memory for an entry");
+    enum err code = opens ? ERR_OK : pack_renewal(a, p, e);
+    if (code == ERR_OK)
+        code = make_entry(a, p, own, &made, &head, e);
+    if (code == ERR_OK && !opens)
+        code = boxes_announced(a, &head, now_ms, e);
+    pack_free(p);
+    if (code != ERR_OK) {
+        blob_unref(made);
+        return code;
+    }
+    *ret = made;
+    *ret_head = head;
+    return ERR_OK;
 }
 
 /* ---- withdrawals ---- */

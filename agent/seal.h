@@ -30,6 +30,11 @@ enum err sealing_entry(struct agent *a, struct sealing *s, const struct head *ow
 enum err sealing_withdrawals(struct agent *a, const struct head *own, size_t max_bytes,
                              int64_t now_ms, struct blob **ret, struct head *ret_head,
                              bool *ret_any, struct error *e) MUST_USE;
+/* The own feed's next entry, when the next box key is to be announced: the one that announces it,
+ * or, in a feed that was never opened, the one that opens it. At most SEALING_RENEWAL_BYTES. */
+#define SEALING_RENEWAL_BYTES 1024
+enum err sealing_renewal(struct agent *a, const struct head *own, int64_t now_ms, struct blob **ret,
+                         struct head *ret_head, struct error *e) MUST_USE;
 /* Alarms for what cannot be sealed, clears those that are over, keys of audiences that are gone. */
 enum err sealing_tidy(struct agent *a, const struct sealing *s, int64_t now_ms, struct error *e)
     MUST_USE;

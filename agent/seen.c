@@ -20,14 +20,13 @@ struct places {
     size_t last; /* found last: lines of one site stand together */
 };
 
-/* Whose line it is, when it may be shown: not suspended, removed or revoked, and not our own. */
+/* Whose line it is, when it may be shown: not suspended, removed or revoked. */
 static const struct member *shown_member(struct agent *a, struct bytes key) {
     struct public_key agent;
     if (key_from_bytes(&agent, key, NULL) != ERR_OK)
         return NULL;
     const struct member_agent *known = directory_agent(agent_directory(a), &agent);
-    if (!known || known->revoked || known->member->state != MEMBER_ADMITTED ||
-        key_equal(&known->member->key, agent_member(a)))
+    if (!known || known->revoked || known->member->state != MEMBER_ADMITTED)
         return NULL;
     return known->member;
 }

@@ -113,8 +113,9 @@ static void check_member(struct report *r, const struct public_key *key) {
     const struct member *m = directory_member(agent_directory(r->agent), key);
     if (!m)
         return; /* the hub */
-    if (key_equal(key, agent_member(r->agent)))
-        report(r, false, "self", m->name, "is this organisation itself: it needs no audience");
+    if (key_equal(key, agent_member(r->agent)) && m->agents < 2)
+        report(r, false, "self", m->name,
+               "is this organisation itself, which has no other agent: nobody sees it");
     else if (m->state == MEMBER_REMOVED)
         report(r, true, "removed", m->name,
                "was removed from the network: nothing is sealed to it; take it out of the policy");

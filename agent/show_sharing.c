@@ -125,6 +125,7 @@ static void print_why(const json_t *rows, FILE *out) {
     static const struct {
         const char *basis, *text;
     } reasons[] = {{"hub", "it is the hub, which is approved by joining"},
+                   {"own", "it is this organisation itself: its other agents"},
                    {"approved", "approved since"},
                    {"directory", "not approved; let in by trust = directory since"}};
     for (size_t k = 0; k < sizeof reasons / sizeof reasons[0]; k++) {
@@ -137,9 +138,10 @@ static void print_why(const json_t *rows, FILE *out) {
             if (!found && basis && strcmp(basis, reasons[k].basis) == 0)
                 found = why;
         }
+        bool dated = json_is_string(json_object_get(found, "since"));
         if (found)
-            fprintf(out, "Why it may see this: %s%s%s\n", reasons[k].text, k > 0 ? " " : "",
-                    k > 0 ? show_cell(found, "since", room) : "");
+            fprintf(out, "Why it may see this: %s%s%s\n", reasons[k].text, dated ? " " : "",
+                    dated ? show_cell(found, "since", room) : "");
     }
 }
 
@@ -304,6 +306,17 @@ static void print_trust(const json_t *trust, FILE *out) {
     }
 }
 
+void show_key(const json_t *key, FILE *out) {
+    char room[3][SHOW_TEXT_SIZE];
+    fprintf(out, "key       made %s, next one due %s%s", show_cell(key, "since", room[0]),
+            show_cell(key, "next_renewal", room[1]),
+            json_is_true(json_object_get(key, "waiting")) ? "; a new one waits to be announced"
+                                                          : "");
+    if (json_integer_value(json_object_get(key, "older")) > 0)
+        fprintf(out, "; %s older kept for what is under way", show_cell(key, "older", room[2]));
+    fputc('\n', out);
+}
+
 void show_status(const json_t *answer, FILE *out) {
     char room[4][SHOW_TEXT_SIZE];
     const json_t *hub = json_object_get(answer, "hub");
@@ -329,6 +342,13 @@ void show_status(const json_t *answer, FILE *out) {
     fprintf(out, "partners  %s known, %s approved\n", show_cell(partners, "known", room[0]),
             show_cell(partners, "approved", room[1]));
     print_trust(json_object_get(answer, "trust"), out);
+    show_key(json_object_get(answer, "key"), out);
+    const json_t *cert = json_object_get(answer, "certificate");
+    if (json_is_object(cert))
+        fprintf(out, "certified until %s%s\n", show_cell(cert, "expires", room[0]),
+                json_is_true(json_object_get(cert, "expired"))
+                    ? ", which has passed: renew it (plek-agent renew-certificate)"
+                    : "");
     const json_t *dropped = json_object_get(answer, "dropped");
     if (json_integer_value(json_object_get(dropped, "pictures")) > 0 ||
         json_integer_value(json_object_get(dropped, "keys")) > 0)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "alarm.h"
+#include "boxes.h"
+#include "certify.h"
 #include "inbox.h"
 #include "newcomers.h"
 #include "outbox.h"
@@ -174,7 +176,7 @@ static json_t *fingerprint_json(const struct public_key *key) {
     return key ? json_string(fingerprint_text(key, text)) : json_null();
 }
 
-static json_t *build(struct agent *a, const struct parts *p) {
+static json_t *build(struct agent *a, const struct parts *p, int64_t now_ms) {
     const struct outbox_status *o = &p->outbox;
     const struct directory *d = agent_directory(a);
     const struct member *self = own_member(a);
@@ -185,7 +187,7 @@ static json_t *build(struct agent *a, const struct parts *p) {
     json_t *outbox = json_pack("{s:I, s:I}", "entries", (json_int_t)o->entries, "dirty_audiences",
                                (json_int_t)o->dirty_audiences);
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:O, s:O, "
-                     "s:O, s:O, s:O, s:O, s:O}",
+                     "s:O, s:O, s:O, s:O, s:O, s:o, s:o}",
                      "member", self ? json_string(self->name) : json_null(), "role",
                      self ? json_string(role_name(self->role)) : json_null(), "fingerprint",
                      fingerprint_json(agent_member(a)), "agent", key, "network",
@@ -195,14 +197,14 @@ static json_t *build(struct agent *a, const struct parts *p) {
                      "alarms", p->alarms, "policy_version", (json_int_t)agent_policy_version(a),
                      "picture_at", time_json(p->row.has_picture, p->row.picture_ms), "refusals",
                      p->refusals, "no_key", p->no_key, "withdrawn", p->withdrawn, "paused",
-                     p->paused, "dropped", p->dropped, "history_holes", p->holes, "trust",
-                     p->trust);
+                     p->paused, "dropped", p->dropped, "history_holes", p->holes, "trust", p->trust,
+                     "key", boxes_json(a), "certificate", certify_json(a, now_ms));
 }
 
 enum err status_json(struct agent *a, int64_t now_ms, json_t **ret, struct error *e) {
     struct parts p = {.alarms = NULL};
     enum err code = gather(a, now_ms, &p, e);
-    json_t *made = code == ERR_OK ? build(a, &p) : NULL;
+    json_t *made = code == ERR_OK ? build(a, &p, now_ms) : NULL;
     if (code == ERR_OK && !made)
         code = no_memory(e);
     approvals_done(&p.approvals);

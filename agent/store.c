@@ -96,6 +96,10 @@ static const char schema_1[] =
     " incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, acked_incarnation "
     "INTEGER NOT NULL,"
     " acked_seq INTEGER NOT NULL, acked_hash BLOB NOT NULL) STRICT;"
+    /* own X25519 keys after the first, which the certificate names; seq: the entry that announced
+     * it, 0: none yet; at: when it was made, then when it was announced */
+    "CREATE TABLE own_box(" OF_NETWORK " number INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, PRIMARY KEY(network, number)) STRICT;"
     /* what arrives */
     "CREATE TABLE cursor(" OF_NETWORK " class INTEGER NOT NULL,"
     " position INTEGER NOT NULL, PRIMARY KEY(network, class)) STRICT;"
@@ -106,6 +110,10 @@ static const char schema_1[] =
     " PRIMARY KEY(network, agent, key_id)) STRICT;"
     "CREATE TABLE peer_header(" OF_NETWORK " agent BLOB NOT NULL, incarnation INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(network, agent)) STRICT;"
+    /* the X25519 key that an agent renewed last, and where it said so */
+    "CREATE TABLE peer_box(" OF_NETWORK " agent BLOB NOT NULL, incarnation INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, box BLOB NOT NULL, received_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(network, agent)) STRICT;"
     /* rank: the later of the state and the grant of its key; where two audiences of one agent cover
      * the same service, the higher rank is what we see now */
     "CREATE TABLE picture("

@@ -2,7 +2,8 @@
  * Must not sign, and must not leave a secret in memory when it returns.
  *
  * A file is text: a first line with its kind, then
- *     agent.key:   sign <seed> / box <seed>
+ *     agent.key:   sign <seed>
+ *     box-N.key:   since <ms> / box <seed>
  *     member*.key: public <hex> / unsealed <64 bytes>
  *                  or sealed argon2id13 <ops> <bytes of memory> <salt> <nonce> <80 bytes>
  * in base64url. The 64 bytes are the key's seed and the hash of its successor's public key. */
@@ -18,6 +19,7 @@
 #define FILE_MAX 1024
 #define WORDS_MAX 16
 #define KIND_AGENT "plek-agent-key"
+#define KIND_BOX "plek-box-key"
 #define KIND_MEMBER "plek-member-key"
 #define FORMAT "1"
 #define CONTENT_LEN (SEED_LEN + HASH_LEN)
@@ -233,42 +235,103 @@ enum err vault_open_member(const char *dir, struct bytes passphrase, struct sign
  */
 
 static enum err write_agent(const char *dir, const struct entropy *entropy, struct error *e) {
-    uint8_t seeds[2][SEED_LEN];
-    entropy_fill(entropy, seeds, sizeof seeds);
+    uint8_t seed[SEED_LEN];
+    entropy_fill(entropy, seed, sizeof seed);
     struct buf out;
     buf_init(&out, FILE_MAX);
     buf_append_str(&out, KIND_AGENT " " FORMAT "\nsign ");
-    append_base64(&out, seeds[0], SEED_LEN);
-    buf_append_str(&out, "\nbox ");
-    append_base64(&out, seeds[1], SEED_LEN);
+    append_base64(&out, seed, SEED_LEN);
     buf_append_str(&out, "\n");
-    sodium_memzero(seeds, sizeof seeds);
+    sodium_memzero(seed, sizeof seed);
     enum err code = buf_failed(&out, e);
     code = code != ERR_OK ? code : files_write(dir, VAULT_AGENT, buf_bytes(&out), e);
     buf_wipe_done(&out);
     return code;
 }
 
-enum err vault_open_agent(const char *dir, struct sign_pair *ret_sign, struct box_pair *ret_box,
-                          struct error *e) {
+enum err vault_open_agent(const char *dir, struct sign_pair *ret, struct error *e) {
     struct key_file f;
-    uint8_t seeds[2][SEED_LEN];
+    uint8_t seed[SEED_LEN];
     enum err code = read_words(dir, VAULT_AGENT, &f, e);
-    if (code == ERR_OK && (f.count != 6 || !word_is(&f, 0, KIND_AGENT) || !word_is(&f, 1, FORMAT) ||
-                           !word_is(&f, 2, "sign") || !word_bytes(&f, 3, seeds[0], SEED_LEN) ||
-                           !word_is(&f, 4, "box") || !word_bytes(&f, 5, seeds[1], SEED_LEN)))
+    if (code == ERR_OK && (f.count != 4 || !word_is(&f, 0, KIND_AGENT) || !word_is(&f, 1, FORMAT) ||
+                           !word_is(&f, 2, "sign") || !word_bytes(&f, 3, seed, SEED_LEN)))
         code = bad_file(&f, e);
-    if (code == ERR_OK) {
-        sign_pair_from_seed(ret_sign, seeds[0]);
-        box_pair_from_seed(ret_box, seeds[1]);
-    }
-    sodium_memzero(seeds, sizeof seeds);
+    if (code == ERR_OK)
+        sign_pair_from_seed(ret, seed);
+    sodium_memzero(seed, sizeof seed);
     sodium_memzero(&f, sizeof f);
     return code;
 }
 
+char *vault_box_name(int64_t number, char out[static VAULT_BOX_NAME_SIZE]) {
+    snprintf(out, VAULT_BOX_NAME_SIZE, "box-%lld.key", (long long)number);
+    return out;
+}
+
+bool vault_has_box(const char *dir, int64_t number) {
+    char name[VAULT_BOX_NAME_SIZE];
+    return files_exist(dir, vault_box_name(number, name));
+}
+
+enum err vault_make_box(const char *dir, int64_t number, const struct entropy *entropy,
+                        int64_t now_ms, struct error *e) {
+    char name[VAULT_BOX_NAME_SIZE];
+    uint8_t seed[SEED_LEN];
+    struct buf out;
+    entropy_fill(entropy, seed, sizeof seed);
+    buf_init(&out, FILE_MAX);
+    buf_printf(&out, KIND_BOX " " FORMAT "\nsince %lld\nbox ", (long long)now_ms);
+    append_base64(&out, seed, SEED_LEN);
+    buf_append_str(&out, "\n");
+    sodium_memzero(seed, sizeof seed);
+    enum err code = buf_failed(&out, e);
+    if (code == ERR_OK)
+        code = files_write(dir, vault_box_name(number, name), buf_bytes(&out), e);
+    buf_wipe_done(&out);
+    return code;
+}
+
+static bool word_time(const struct key_file *f, size_t at, int64_t *ret) {
+    char *end = NULL;
+    if (at >= f->count)
+        return false;
+    *ret = strtoll(f->words[at], &end, 10);
+    return *end == '\0';
+}
+
+enum err vault_open_box(const char *dir, int64_t number, struct box_pair *ret,
+                        int64_t *ret_since_ms, struct error *e) {
+    char name[VAULT_BOX_NAME_SIZE];
+    struct key_file f;
+    uint8_t seed[SEED_LEN];
+    int64_t since_ms = 0;
+    enum err code = read_words(dir, vault_box_name(number, name), &f, e);
+    if (code == ERR_OK && (f.count != 6 || !word_is(&f, 0, KIND_BOX) || !word_is(&f, 1, FORMAT) ||
+                           !word_is(&f, 2, "since") || !word_time(&f, 3, &since_ms) ||
+                           !word_is(&f, 4, "box") || !word_bytes(&f, 5, seed, SEED_LEN)))
+        code = bad_file(&f, e);
+    if (code == ERR_OK) {
+        box_pair_from_seed(ret, seed);
+        *ret_since_ms = since_ms;
+    }
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(&f, sizeof f);
+    return code;
+}
+
+enum err vault_wipe_box(const char *dir, int64_t number, struct error *e) {
+    char name[VAULT_BOX_NAME_SIZE];
+    return files_wipe(dir, vault_box_name(number, name), e);
+}
+
+enum err vault_create_agent(const char *dir, const struct entropy *entropy, int64_t now_ms,
+                            struct error *e) {
+    enum err code = write_agent(dir, entropy, e);
+    return code == ERR_OK ? vault_make_box(dir, 1, entropy, now_ms, e) : code;
+}
+
 enum err vault_create(const char *dir, struct bytes passphrase, const struct entropy *entropy,
-                      struct error *e) {
+                      int64_t now_ms, struct error *e) {
     if (passphrase.len > VAULT_PASSPHRASE_MAX)
         return error_set(e, ERR_TOO_LARGE, "found a passphrase of %zu bytes, expected at most %d",
                          passphrase.len, VAULT_PASSPHRASE_MAX);
@@ -279,7 +342,7 @@ enum err vault_create(const char *dir, struct bytes passphrase, const struct ent
     struct hash commitment = hash_blake2b(bytes_of(next.pub.b, KEY_LEN));
     sign_pair_wipe(&next);
     const struct hash none = {0};
-    enum err code = write_agent(dir, entropy, e);
+    enum err code = vault_create_agent(dir, entropy, now_ms, e);
     if (code == ERR_OK)
         code = write_member(dir, VAULT_MEMBER_NEXT, seeds[1], &none, passphrase, entropy, e);
     if (code == ERR_OK)

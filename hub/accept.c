@@ -6,7 +6,22 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "renewal.h"
+
 /* ---- the rule ---- */
+
+enum err hub_check_member(const struct member *member, struct error *e) {
+    switch (member->state) {
+    case MEMBER_ADMITTED:
+        break;
+    case MEMBER_SUSPENDED:
+        return error_set(e, ERR_SUSPENDED, "member '%s' is suspended; ask the hub's operator",
+                         member->name);
+    case MEMBER_REMOVED:
+        return error_set(e, ERR_REMOVED, "member '%s' was removed from the network", member->name);
+    }
+    return ERR_OK;
+}
 
 enum err hub_check_agent(const struct hub *hub, const struct public_key *agent,
                          const struct member_agent **ret_agent, struct error *e) {
@@ -16,19 +31,10 @@ enum err hub_check_agent(const struct hub *hub, const struct public_key *agent,
                          "this agent is not in the network; join with an invitation first");
     if (ret_agent != NULL)
         *ret_agent = found;
-    switch (found->member->state) {
-    case MEMBER_ADMITTED:
-        break;
-    case MEMBER_SUSPENDED:
-        return error_set(e, ERR_SUSPENDED, "member '%s' is suspended; ask the hub's operator",
-                         found->member->name);
-    case MEMBER_REMOVED:
-        return error_set(e, ERR_REMOVED, "member '%s' was removed from the network",
-                         found->member->name);
-    }
-    if (found->revoked)
+    enum err err = hub_check_member(found->member, e);
+    if (err == ERR_OK && found->revoked)
         return error_set(e, ERR_REVOKED, "this agent of '%s' was revoked", found->member->name);
-    return ERR_OK;
+    return err;
 }
 
 static enum err check_header(const struct hub *hub, const struct header *h,
@@ -74,13 +80,23 @@ static bool still_stopped(const struct author *author, const struct header *h) {
 
 #define RATE_VIEWS 16 /* an entry counts once more for each of these */
 #define RATE_BYTES ((size_t)16 * 1024)
+#define RATE_RENEWAL 32 /* goes to everybody */
 
 /* What it makes the hub write, route and keep, so that few large entries are not cheap. */
 static int64_t rate_cost(const struct entry *entry) {
     size_t bytes = 0;
     for (size_t i = 0; i < entry->view_count; i++)
         bytes += entry->views[i].data.len;
-    return 1 + (int64_t)(entry->view_count / RATE_VIEWS + bytes / RATE_BYTES);
+    int64_t renewal = entry->header.kind == ENTRY_BOX_RENEWAL ? RATE_RENEWAL : 0;
+    return 1 + renewal + (int64_t)(entry->view_count / RATE_VIEWS + bytes / RATE_BYTES);
+}
+
+/* Every member will read it. */
+static enum err check_renewal(const struct entry *entry, struct error *e) {
+    struct public_key box;
+    if (entry->header.kind != ENTRY_BOX_RENEWAL || entry->views[0].data.len == 0)
+        return ERR_OK;
+    return renewal_decode(entry->views[0].data, &box, e);
 }
 
 /* What can be judged once the place in the feed is right. */
@@ -91,10 +107,13 @@ static enum err check_rest(struct hub *hub, const struct entry *entry, const str
                          "this agent's feed forked at an earlier entry: run "
                          "`plek-agent takeover` on the one copy that stays");
     enum err err = feed_check_views(entry, false, e);
+    if (err == ERR_OK)
+        err = check_renewal(entry, e);
     if (err != ERR_OK)
         return err;
-    if (!presence_take(&hub->presence, &entry->header.member, rate_cost(entry),
-                       hub->settings.member_rate, hub->settings.member_burst, now_ms))
+    const struct presence_limit limit = {PRESENCE_ENTRIES, hub->settings.member_rate,
+                                         hub->settings.member_burst};
+    if (!presence_take(&hub->presence, &entry->header.member, &limit, rate_cost(entry), now_ms))
         return error_set(e, ERR_RATE, "more than %lld entries a second; try again later",
                          (long long)hub->settings.member_rate);
     return ERR_OK;
@@ -203,21 +222,22 @@ static enum err route_withdrawal(const struct accepting *a, const struct store_v
     return err == ERR_OK ? store_drop_picture(a->hub->store, a->author, v->view->target.b, e) : err;
 }
 
-/* Plain views are for everybody; of the others those with a recipient are for that one, the rest
- * for whoever holds the key. Kinds this version does not know travel with history. */
+/* For everybody, newcomers included. */
+static enum err route_renewal(const struct accepting *a, const struct store_view *v,
+                              struct error *e) {
+    a->hub->pending.everybody = true;
+    return store_put_renewal(a->hub->store, v, e);
+}
+
+/* Those with a recipient are for that one, the rest for whoever holds the key. Kinds this version
+ * does not know travel with history. */
 static enum err route_other(const struct accepting *a, const struct store_view *v,
                             struct error *e) {
     const struct view *view = v->view;
-    bool message = view->kind == VIEW_PLAIN || view->kind == VIEW_MESSAGE;
+    int class_ = view->kind == VIEW_MESSAGE ? CLASS_MESSAGES : CLASS_HISTORY;
     struct public_key recipient;
-    enum err err = store_put_view(a->hub->store, message ? CLASS_MESSAGES : CLASS_HISTORY, v, e);
-    if (err != ERR_OK)
-        return err;
-    if (view->kind == VIEW_PLAIN) {
-        a->hub->pending.everybody = true;
-        return ERR_OK;
-    }
-    if (view->kind == VIEW_HISTORY)
+    enum err err = store_put_view(a->hub->store, class_, v, e);
+    if (err == ERR_OK && view->kind == VIEW_HISTORY)
         err = opened_history(a->hub, a->author, &a->entry->header, view, a->now_ms, e);
     if (err != ERR_OK)
         return err;
@@ -237,6 +257,8 @@ static enum err route_view(const struct accepting *a, uint32_t index, struct err
         return route_grant(a, &v, e);
     if (view->kind == VIEW_WITHDRAW)
         return route_withdrawal(a, &v, e);
+    if (view->kind == VIEW_PLAIN)
+        return route_renewal(a, &v, e);
     return view->kind == VIEW_STATE ? route_state(a, &v, e) : route_other(a, &v, e);
 }
 

@@ -232,15 +232,24 @@ static enum err key_of(const struct args *a, const char *name, char out[static A
     return err;
 }
 
-static enum err change_member(const struct args *a, const char *verb, struct error *e) {
-    char path[API_PATH_MAX], name[API_PATH_MAX];
-    const char *reason = args_option(a, "reason");
+/* /v1/members/NAME and what follows it. */
+static enum err member_path(const struct args *a, const char *rest, char out[static API_PATH_MAX],
+                            struct error *e) {
+    char name[API_PATH_MAX];
     snprintf(name, sizeof name, "%s", args_at(a, 0));
     enum err err = strchr(name, '/') != NULL ? key_of(a, args_at(a, 0), name, e) : ERR_OK;
+    if (err == ERR_OK &&
+        snprintf(out, API_PATH_MAX, "/v1/members/%s%s", name, rest) >= API_PATH_MAX)
+        return error_set(e, ERR_UNKNOWN_MEMBER, "found no member '%.64s...'", name);
+    return err;
+}
+
+static enum err change_member(const struct args *a, const char *verb, struct error *e) {
+    char path[API_PATH_MAX];
+    const char *reason = args_option(a, "reason");
+    enum err err = member_path(a, verb, path, e);
     if (err != ERR_OK)
         return err;
-    if (snprintf(path, sizeof path, "/v1/members/%s/%s", name, verb) >= (int)sizeof path)
-        return error_set(e, ERR_UNKNOWN_MEMBER, "found no member '%.64s...'", name);
     json_t *body = reason != NULL ? json_pack("{s:s}", "reason", reason) : json_object();
     if (body == NULL)
         return error_set(e, ERR_DATA, "found a reason that is not UTF-8 text");
@@ -249,15 +258,37 @@ static enum err change_member(const struct args *a, const char *verb, struct err
 }
 
 static enum err run_suspend(const struct args *a, struct error *e) {
-    return change_member(a, "suspend", e);
+    return change_member(a, "/suspend", e);
 }
 
 static enum err run_resume(const struct args *a, struct error *e) {
-    return change_member(a, "resume", e);
+    return change_member(a, "/resume", e);
 }
 
 static enum err run_remove(const struct args *a, struct error *e) {
-    return change_member(a, "remove", e);
+    return change_member(a, "/remove", e);
+}
+
+static enum err run_member_show(const struct args *a, struct error *e) {
+    char path[API_PATH_MAX];
+    enum err err = member_path(a, "", path, e);
+    struct call call = {.method = API_GET, .path = path};
+    return err == ERR_OK ? run_call(a, &call, show_one_member, e) : err;
+}
+
+static enum err run_revoke(const struct args *a, struct error *e) {
+    char path[API_PATH_MAX];
+    const char *agent = args_option(a, "agent"), *reason = args_option(a, "reason");
+    if (agent == NULL)
+        return error_set(e, ERR_USAGE, "expected --agent KEY, as `plek-hub member show` prints it");
+    enum err err = member_path(a, "/revoke", path, e);
+    if (err != ERR_OK)
+        return err;
+    json_t *body = json_pack("{s:s, s:s*}", "agent", agent, "reason", reason);
+    if (body == NULL)
+        return error_set(e, ERR_DATA, "found a key or reason that is not UTF-8 text");
+    struct call call = {.method = API_POST, .path = path, .take_body = body};
+    return run_call(a, &call, show_one_member, e);
 }
 
 /* ---- charter ---- */
@@ -393,6 +424,12 @@ static const struct args_option invite_options[] = {
     JSON_OPTION,
     {0}};
 static const struct args_option plain_options[] = {DIR_OPTION, JSON_OPTION, {0}};
+static const struct args_option revoke_options[] = {
+    DIR_OPTION,
+    {"agent", "KEY", false, "which one, as `member show` prints it"},
+    {"reason", "TEXT", false, "told to all members"},
+    JSON_OPTION,
+    {0}};
 static const struct args_option member_options[] = {
     DIR_OPTION, {"reason", "TEXT", false, "told to all members"}, JSON_OPTION, {0}};
 static const struct args_option aggregate_options[] = {
@@ -414,6 +451,9 @@ static const struct args_command commands[] = {
     {"invite", "", invite_options, 0, 0, "print a one-time invitation for one new member",
      run_invite},
     {"member list", "", plain_options, 0, 0, "all members", run_members},
+    {"member show", "NAME", plain_options, 1, 1, "one member and its agents", run_member_show},
+    {"member revoke", "NAME", revoke_options, 1, 1, "end one agent of a member for good",
+     run_revoke},
     {"member suspend", "NAME", member_options, 1, 1, "stop a member for now", run_suspend},
     {"member resume", "NAME", member_options, 1, 1, "let a suspended member in again", run_resume},
     {"member remove", "NAME", member_options, 1, 1, "end a membership for good", run_remove},

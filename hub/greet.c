@@ -1,4 +1,5 @@
-/* Owns what becomes of a verified hello: welcome or refusal, and admission by an invitation.
+/* Owns what becomes of a verified hello: welcome or refusal, admission by an invitation, and
+ * certificates of further agents.
  * Must not verify the hello's signatures (done before) nor write frames. */
 #include "hub_private.h"
 
@@ -87,6 +88,18 @@ static bool is_machines(enum err err) {
     return err == ERR_STORE || err == ERR_DISK_FULL || err == ERR_NO_MEMORY || err == ERR_LOCKED;
 }
 
+/* What kept an event out of the feed (code ERR_OK: nothing did): the machine's failure is returned,
+ * anything else refuses the hello. */
+static enum err settle(const struct error *why, struct error *refusal, struct error *e) {
+    if (!is_machines(why->code)) {
+        *refusal = *why;
+        return ERR_OK;
+    }
+    if (e != NULL)
+        *e = *why;
+    return why->code;
+}
+
 /* A refusal is in *refusal; what is returned is the store's failure. */
 static enum err take_join(struct hub *hub, const struct agent_hello *hello, int64_t now_ms,
                           struct greeting *g, struct error *refusal, struct error *e) {
@@ -106,16 +119,67 @@ static enum err take_join(struct hub *hub, const struct agent_hello *hello, int6
     if (check_keys(hub, &join, hello, refusal) != ERR_OK)
         return ERR_OK;
     struct error why = {0};
-    enum err err = admit(hub, hello->join, now_ms, &why);
-    if (err == ERR_OK)
-        return ERR_OK;
-    if (!is_machines(err)) {
-        *refusal = why;
-        return ERR_OK;
+    (void)!admit(hub, hello->join, now_ms, &why);
+    return settle(&why, refusal, e);
+}
+
+/* ---- certificates ---- */
+
+/* A member's feed entries are everybody's, for good: this many at once, then one an hour. */
+#define CERTIFY_BURST 32
+#define CERTIFY_COST 3600 /* of a bucket that gains one a second */
+
+/* Whether the directory does not know this certificate of a member's yet. */
+static bool is_newer(const struct hub *hub, const struct cert *cert) {
+    const struct member_agent *agent = directory_agent(hub->directory, &cert->agent);
+    if (agent == NULL)
+        return directory_member(hub->directory, &cert->member) != NULL;
+    return key_equal(&agent->member->key, &cert->member) && !agent->revoked &&
+           cert->serial > agent->serial;
+}
+
+static enum err check_certificate(struct hub *hub, const struct cert *cert, int64_t now_ms,
+                                  struct error *e) {
+    static const struct presence_limit limit = {PRESENCE_CERTIFICATES, 1,
+                                                CERTIFY_BURST * CERTIFY_COST};
+    const struct member *member = directory_member(hub->directory, &cert->member);
+    enum err err = hub_check_member(member, e);
+    if (err != ERR_OK)
+        return err;
+    if (directory_agent(hub->directory, &cert->agent) == NULL &&
+        member->agents >= DIRECTORY_MAX_AGENTS)
+        return error_set(e, ERR_CAP,
+                         "'%s' has %d agents, as many as a member may have: ask the hub's operator "
+                         "to revoke one that is not in use",
+                         member->name, DIRECTORY_MAX_AGENTS);
+    if (!presence_take(&hub->presence, &cert->member, &limit, CERTIFY_COST, now_ms))
+        return error_set(e, ERR_RATE, "'%s' certified %d agents in a short time; try again later",
+                         member->name, CERTIFY_BURST);
+    return ERR_OK;
+}
+
+static enum err certify(struct hub *hub, struct bytes certificate, int64_t now_ms,
+                        struct error *e) {
+    struct buf payload;
+    buf_init(&payload, VIEW_MAX_BYTES);
+    enum err err = event_certified(certificate, &payload, e);
+    if (err == ERR_OK) {
+        struct hub_event event = {.kind = ENTRY_HUB_CERTIFIED, .payload = buf_bytes(&payload)};
+        err = hub_append(hub, &event, now_ms, e);
     }
-    if (e != NULL)
-        *e = why;
+    buf_done(&payload);
     return err;
+}
+
+/* As take_join. Its signatures were verified with the hello. */
+static enum err take_certificate(struct hub *hub, const struct agent_hello *hello, int64_t now_ms,
+                                 struct error *refusal, struct error *e) {
+    if (!is_newer(hub, &hello->cert) ||
+        check_certificate(hub, &hello->cert, now_ms, refusal) != ERR_OK)
+        return ERR_OK;
+    struct error why = {0};
+    (void)!certify(hub, hello->cert_bytes, now_ms, &why);
+    return settle(&why, refusal, e);
 }
 
 /* ---- the answer ---- */
@@ -148,6 +212,8 @@ enum err hub_greet(struct hub *hub, const struct agent_hello *hello, int64_t now
     enum err err = ERR_OK;
     if (hello->join.len > 0)
         err = take_join(hub, hello, now_ms, &g, &refusal, e);
+    if (err == ERR_OK && refusal.code == ERR_OK)
+        err = take_certificate(hub, hello, now_ms, &refusal, e);
     if (err != ERR_OK)
         return err;
     if (refusal.code == ERR_OK)

@@ -58,6 +58,7 @@ struct hub_event {
     uint32_t kind;
     struct bytes payload;
     const struct public_key *member; /* of suspended, resumed, removed; else NULL */
+    const struct public_key *agent;  /* of revoked; else NULL */
     const char *actor; /* who on this machine; NULL: a member did it by its own hello */
 };
 /* Signs, stores and applies it, in a savepoint: on failure nothing of it happened. What
@@ -78,6 +79,8 @@ enum err opened_state(struct hub *hub, int64_t author, const struct header *head
 enum err opened_history(struct hub *hub, int64_t author, const struct header *header,
                         const struct view *view, int64_t now_ms, struct error *e) MUST_USE;
 
+/* ERR_SUSPENDED, ERR_REMOVED in words for that member. */
+enum err hub_check_member(const struct member *member, struct error *e) MUST_USE;
 /* ERR_OK for an agent of an admitted member; ret_agent (may be NULL) is set whenever it is known.
  */
 enum err hub_check_agent(const struct hub *hub, const struct public_key *agent,

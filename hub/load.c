@@ -339,7 +339,8 @@ static enum err scan_class(const struct loading *l, enum deliver_class class_, u
     enum err err = ERR_OK;
     switch (class_) {
     case CLASS_GRANTS:
-        return scan(l, store_scan_grants, after, r, e);
+        err = scan(l, store_scan_grants, after, r, e);
+        return err == ERR_OK ? scan(l, store_scan_renewals, after, r, e) : err;
     case CLASS_STATES:
         err = scan(l, store_scan_states, after, r, e);
         if (err == ERR_OK)

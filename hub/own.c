@@ -10,19 +10,24 @@
 
 /* ---- after an event ---- */
 
-/* What a member's agents had routed goes with it; its sessions end. */
+/* Its sessions end; `forget`: what it had routed goes, and what was routed to it. */
+static enum err expel(struct hub *hub, const struct public_key *agent, enum err code, bool forget,
+                      struct error *e) {
+    const struct author *author = authors_find(&hub->authors, agent);
+    enum err err = news_add_expelled(&hub->pending, agent, code, e);
+    return err == ERR_OK && forget
+               ? store_drop_author(hub->store, author != NULL ? author->id : 0, agent, e)
+               : err;
+}
+
 static enum err leave(struct hub *hub, const struct public_key *member, enum err code,
                       struct error *e) {
     enum err err = ERR_OK;
     size_t count = directory_agent_count(hub->directory);
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         const struct member_agent *a = directory_agent_at(hub->directory, i);
-        if (!key_equal(&a->member->key, member))
-            continue;
-        const struct author *author = authors_find(&hub->authors, &a->agent);
-        err = news_add_expelled(&hub->pending, &a->agent, code, e);
-        if (err == ERR_OK && code == ERR_REMOVED)
-            err = store_drop_author(hub->store, author != NULL ? author->id : 0, &a->agent, e);
+        if (key_equal(&a->member->key, member))
+            err = expel(hub, &a->agent, code, code == ERR_REMOVED, e);
     }
     return err;
 }
@@ -43,6 +48,8 @@ static enum err follow(struct hub *hub, const struct hub_event *event, struct er
         return leave(hub, event->member, ERR_SUSPENDED, e);
     if (event->kind == ENTRY_HUB_REMOVED)
         return leave(hub, event->member, ERR_REMOVED, e);
+    if (event->kind == ENTRY_HUB_REVOKED)
+        return expel(hub, event->agent, ERR_REVOKED, true, e);
     return ERR_OK;
 }
 

@@ -92,8 +92,7 @@ void presence_note(struct presence *p, const struct public_key *agent, bool conn
     a->unsaved = true;
 }
 
-static struct presence_member *make_member(struct presence *p, const struct public_key *member,
-                                           int64_t burst, int64_t now_ms) {
+static struct presence_member *make_member(struct presence *p, const struct public_key *member) {
     struct presence_member *found =
         (struct presence_member *)(uintptr_t)map_get(&p->by_member, key_view(member));
     if (found != NULL)
@@ -104,29 +103,32 @@ static struct presence_member *make_member(struct presence *p, const struct publ
     p->members = (struct presence_member **)items;
     if (made == NULL)
         return NULL;
-    *made = (struct presence_member){
-        .member = *member, .tokens_milli = burst * MILLI, .last_ms = now_ms};
+    *made = (struct presence_member){.member = *member};
     p->members[p->member_count++] = made;
     map_put(&p->by_member, key_view(&made->member), made);
     return made;
 }
 
-bool presence_take(struct presence *p, const struct public_key *member, int64_t cost, int64_t rate,
-                   int64_t burst, int64_t now_ms) {
-    struct presence_member *m = make_member(p, member, burst, now_ms);
+static void refill(struct presence_bucket *b, const struct presence_limit *limit, int64_t now_ms) {
+    int64_t full = limit->burst * MILLI, passed_ms = now_ms - b->last_ms;
+    /* rate tokens a second are rate thousandths a millisecond; a clock set back gives nothing. */
+    if (b->last_ms == 0 || (passed_ms > 0 && passed_ms > (full - b->tokens_milli) / limit->rate))
+        b->tokens_milli = full;
+    else if (passed_ms > 0)
+        b->tokens_milli += passed_ms * limit->rate;
+    b->last_ms = now_ms;
+}
+
+bool presence_take(struct presence *p, const struct public_key *member,
+                   const struct presence_limit *limit, int64_t cost, int64_t now_ms) {
+    struct presence_member *m = make_member(p, member);
     if (m == NULL)
         return false;
-    int64_t passed_ms = now_ms - m->last_ms;
-    int64_t missing = burst * MILLI - m->tokens_milli;
-    m->last_ms = now_ms;
-    /* rate entries a second are rate thousandths a millisecond; a clock set back gives nothing. */
-    if (passed_ms > 0 && passed_ms > missing / rate)
-        m->tokens_milli = burst * MILLI;
-    else if (passed_ms > 0)
-        m->tokens_milli += passed_ms * rate;
-    int64_t wanted_milli = (cost < burst ? cost : burst) * MILLI;
-    if (m->tokens_milli < wanted_milli)
+    struct presence_bucket *b = &m->buckets[limit->budget];
+    refill(b, limit, now_ms);
+    int64_t wanted_milli = (cost < limit->burst ? cost : limit->burst) * MILLI;
+    if (b->tokens_milli < wanted_milli)
         return false;
-    m->tokens_milli -= wanted_milli;
+    b->tokens_milli -= wanted_milli;
     return true;
 }

@@ -13,10 +13,15 @@ struct presence_agent {
     int64_t last_ms; /* 0: never */
     bool unsaved;
 };
-/* A token bucket in thousandths of an entry. */
+/* What a member spends: a bucket each. */
+enum presence_budget { PRESENCE_ENTRIES, PRESENCE_CERTIFICATES, PRESENCE_BUDGETS };
+/* A token bucket in thousandths of a token; last_ms 0: never used, full. */
+struct presence_bucket {
+    int64_t tokens_milli, last_ms;
+};
 struct presence_member {
     struct public_key member;
-    int64_t tokens_milli, last_ms;
+    struct presence_bucket buckets[PRESENCE_BUDGETS];
 };
 struct presence {
     struct map by_agent, by_member;
@@ -38,7 +43,11 @@ void presence_note(struct presence *p, const struct public_key *agent, bool conn
                    int64_t now_ms);
 /* Takes `cost` tokens (at most `burst` count) of a member's bucket, which holds `burst` and gains
  * `rate` a second. False: too few are left, none is taken. */
-bool presence_take(struct presence *p, const struct public_key *member, int64_t cost, int64_t rate,
-                   int64_t burst, int64_t now_ms);
+struct presence_limit {
+    enum presence_budget budget;
+    int64_t rate, burst;
+};
+bool presence_take(struct presence *p, const struct public_key *member,
+                   const struct presence_limit *limit, int64_t cost, int64_t now_ms);
 
 #endif

@@ -69,6 +69,36 @@ enum err report_members(struct hub *hub, int64_t now_ms, json_t **ret, struct er
     return ERR_OK;
 }
 
+static json_t *agent_json(const struct hub *hub, const struct member_agent *a, int64_t now_ms) {
+    const struct presence_agent *seen = presence_find(&hub->presence, &a->agent);
+    bool connected = seen != NULL && seen->sessions > 0;
+    return json_pack("{s:o, s:I, s:o, s:b, s:b, s:o}", "key", key_json(&a->agent), "serial",
+                     (json_int_t)a->serial, "expires", time_json(a->not_after_ms), "revoked",
+                     (int)a->revoked, "connected", (int)connected, "last_seen",
+                     time_json(connected      ? now_ms
+                               : seen != NULL ? seen->last_ms
+                                              : 0));
+}
+
+enum err report_member(struct hub *hub, const struct member *m, int64_t now_ms, json_t **ret,
+                       struct error *e) {
+    json_t *made = member_json(hub, m, now_ms), *list = json_array();
+    int failed = json_object_set(made, "agents", list);
+    size_t count = directory_agent_count(hub->directory);
+    for (size_t i = 0; i < count && !failed; i++) {
+        const struct member_agent *a = directory_agent_at(hub->directory, i);
+        if (a->member == m)
+            failed = json_array_append_new(list, agent_json(hub, a, now_ms));
+    }
+    json_decref(list);
+    if (failed) {
+        json_decref(made);
+        return no_memory(e);
+    }
+    *ret = made;
+    return ERR_OK;
+}
+
 /* ---- status ---- */
 
 struct listing {

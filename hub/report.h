@@ -8,6 +8,9 @@
 enum err report_status(struct hub *hub, json_t **ret, struct error *e) MUST_USE;
 /* name key role state fingerprint connected last_seen, in order of admission. */
 enum err report_members(struct hub *hub, int64_t now_ms, json_t **ret, struct error *e) MUST_USE;
+/* The same of one, with `agents`: key serial expires revoked connected last_seen. */
+enum err report_member(struct hub *hub, const struct member *m, int64_t now_ms, json_t **ret,
+                       struct error *e) MUST_USE;
 enum err report_aggregate(struct hub *hub, const char *service, const char *region, int64_t now_ms,
                           json_t **ret, struct error *e) MUST_USE;
 /* How many lines of a service members sent; for a charter that drops it. */

@@ -78,6 +78,16 @@ static enum err find_member(const struct hub *hub, const char *name, const struc
     return ERR_OK;
 }
 
+static enum err get_member(void *domain, const struct api_request *request, json_t **ret,
+                           struct error *e) {
+    struct hub *hub = domain;
+    const struct member *m = NULL;
+    enum err err = hub_refresh(hub, e);
+    if (err == ERR_OK)
+        err = find_member(hub, request->params[0], &m, e);
+    return err == ERR_OK ? report_member(hub, m, request->now_ms, ret, e) : err;
+}
+
 static enum err read_reason(const struct api_request *request, char out[static REASON_BYTES + 1],
                             struct error *e) {
     static const char *const keys[] = {"reason", NULL};
@@ -152,6 +162,73 @@ static enum err post_resume(void *domain, const struct api_request *request, jso
 static enum err post_remove(void *domain, const struct api_request *request, json_t **ret,
                             struct error *e) {
     return change_member(domain, request, ENTRY_HUB_REMOVED, ret, e);
+}
+
+static enum err read_agent(const struct api_request *request, struct public_key *ret_agent,
+                           char reason[static REASON_BYTES + 1], struct error *e) {
+    static const char *const keys[] = {"agent", "reason", NULL};
+    struct error sticky = {0};
+    struct json_at root = body_root(request, &sticky);
+    json_only(&root, keys);
+    struct json_at agent = json_member(&root, "agent"), why = json_optional(&root, "reason");
+    const char *hex = json_text(&agent, 1, 2 * KEY_LEN);
+    snprintf(reason, REASON_BYTES + 1, "%s",
+             json_present(&why) ? json_text(&why, 0, REASON_BYTES) : "");
+    if (sticky.code != ERR_OK) {
+        if (e != NULL)
+            *e = sticky;
+        return sticky.code;
+    }
+    if (strlen(hex) != 2 * (size_t)KEY_LEN ||
+        hex_decode(ret_agent->b, KEY_LEN, hex, NULL) != ERR_OK)
+        return error_set(e, ERR_DATA,
+                         "found '%.64s', expected an agent's key in 64 hex digits, as `plek-hub "
+                         "member show` prints it",
+                         hex);
+    return ERR_OK;
+}
+
+static enum err check_revoke(const struct hub *hub, const struct member *m,
+                             const struct public_key *key, struct error *e) {
+    const struct member_agent *agent = directory_agent(hub->directory, key);
+    if (agent == NULL || agent->member != m)
+        return error_set(e, ERR_NOT_FOUND,
+                         "found no such agent of '%s'; `plek-hub member show` lists them", m->name);
+    if (agent->revoked)
+        return error_set(e, ERR_CONFLICT, "this agent of '%s' was revoked before", m->name);
+    return ERR_OK;
+}
+
+static enum err post_revoke(void *domain, const struct api_request *request, json_t **ret,
+                            struct error *e) {
+    struct hub *hub = domain;
+    char reason[REASON_BYTES + 1];
+    const struct member *m = NULL;
+    struct public_key agent;
+    enum err err = hub_refresh(hub, e);
+    if (err == ERR_OK)
+        err = read_agent(request, &agent, reason, e);
+    if (err == ERR_OK)
+        err = find_member(hub, request->params[0], &m, e);
+    if (err == ERR_OK)
+        err = check_revoke(hub, m, &agent, e);
+    if (err != ERR_OK)
+        return err;
+    struct public_key key = m->key;
+    struct buf payload;
+    buf_init(&payload, VIEW_MAX_BYTES);
+    err = event_revoked(&key, &agent, reason[0] != '\0' ? reason : NULL, &payload, e);
+    if (err == ERR_OK) {
+        struct hub_event event = {.kind = ENTRY_HUB_REVOKED,
+                                  .payload = buf_bytes(&payload),
+                                  .agent = &agent,
+                                  .actor = request->actor};
+        err = append(hub, &event, request->now_ms, e);
+    }
+    buf_done(&payload);
+    return err != ERR_OK ? err
+                         : report_member(hub, directory_member(hub->directory, &key),
+                                         request->now_ms, ret, e);
 }
 
 /* ---- invitations ---- */
@@ -418,6 +495,9 @@ static enum err post_published(void *domain, const struct api_request *request, 
 static const struct api_route own_routes[] = {
     {API_GET, API_VIEWER, "/v1/status", get_status, "the hub's state in short"},
     {API_GET, API_VIEWER, "/v1/members", get_members, "all members in order of admission"},
+    {API_GET, API_VIEWER, "/v1/members/{name}", get_member, "one member, with its agents"},
+    {API_POST, API_ADMIN, "/v1/members/{name}/revoke", post_revoke,
+     "end one agent of a member for good {agent, reason?}"},
     {API_POST, API_ADMIN, "/v1/members/{name}/suspend", post_suspend,
      "stop a member for now {reason?}"},
     {API_POST, API_ADMIN, "/v1/members/{name}/resume", post_resume,

@@ -52,6 +52,25 @@ void show_members(const json_t *answer, FILE *out) {
     table_free(t);
 }
 
+void show_one_member(const json_t *answer, FILE *out) {
+    static const char *const keys[] = {"key",     "serial",    "expires",
+                                       "revoked", "connected", "last_seen"};
+    const int columns = sizeof keys / sizeof keys[0];
+    fprintf(out, "%s: %s, %s\nfingerprint %s\n", show_text(answer, "name"),
+            show_text(answer, "role"), show_text(answer, "state"),
+            show_text(answer, "fingerprint"));
+    struct table *t = table_new(keys, columns);
+    size_t i;
+    const json_t *row;
+    if (t == NULL)
+        return;
+    json_array_foreach(json_object_get(answer, "agents"), i, row) {
+        put_row(t, row, keys, columns);
+    }
+    table_print(t, out);
+    table_free(t);
+}
+
 static const char *in_language(const json_t *text) {
     const json_t *en = json_object_get(text, "en"), *nl = json_object_get(text, "nl");
     if (json_is_string(text))

@@ -12,6 +12,7 @@
 /* A string of an object, "" when it is not there. Borrowed. */
 const char *show_text(const json_t *object, const char *key);
 void show_members(const json_t *answer, FILE *out);
+void show_one_member(const json_t *answer, FILE *out); /* with its agents */
 void show_charter(const json_t *answer, FILE *out);
 void show_published(const json_t *answer, FILE *out);
 void show_aggregate(const json_t *rows, FILE *out);

@@ -45,6 +45,10 @@ static const char schema_1[] =
     " place INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES author, key_id BLOB NOT NULL,"
     " recipient BLOB NOT NULL, data BLOB NOT NULL, UNIQUE(author, key_id, recipient)) STRICT;"
     "CREATE INDEX key_grant_recipient ON key_grant(recipient, place);"
+    /* the newest key renewal of an author: it stays, for newcomers */
+    "CREATE TABLE renewal("
+    " author INTEGER PRIMARY KEY REFERENCES author, place INTEGER NOT NULL UNIQUE,"
+    " data BLOB NOT NULL) STRICT;"
     "CREATE TABLE kept("
     " place INTEGER PRIMARY KEY, class INTEGER NOT NULL,"
     " author INTEGER NOT NULL REFERENCES author, kind INTEGER NOT NULL, target BLOB NOT NULL,"

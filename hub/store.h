@@ -121,6 +121,8 @@ enum err store_put_state(struct store *s, const struct store_view *v, struct err
 enum err store_put_withdrawal(struct store *s, const struct store_view *v, struct error *e)
     MUST_USE;
 enum err store_put_grant(struct store *s, const struct store_view *v, struct error *e) MUST_USE;
+/* Takes the place of the author's renewal before it. */
+enum err store_put_renewal(struct store *s, const struct store_view *v, struct error *e) MUST_USE;
 /* Messages, history and kinds this version does not know; `class_` as session.h's. */
 enum err store_put_view(struct store *s, int class_, const struct store_view *v, struct error *e)
     MUST_USE;
@@ -132,7 +134,7 @@ enum err store_drop_author(struct store *s, int64_t author, const struct public_
 enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t *ret_count,
                      struct error *e) MUST_USE;
 
-enum store_table { TABLE_GRANT, TABLE_STATE, TABLE_VIEW, TABLE_COUNT };
+enum store_table { TABLE_GRANT, TABLE_STATE, TABLE_VIEW, TABLE_RENEWAL, TABLE_COUNT };
 /* One thing to hand out: the view at `place`, at log position `position`. */
 struct store_row {
     uint64_t position;
@@ -145,6 +147,10 @@ struct store_row {
 enum err store_scan_grants(struct store *s, const struct public_key *reader, uint64_t after,
                            size_t limit, struct store_row *rows, size_t *ret_count, struct error *e)
     MUST_USE;
+/* The newest key renewal of every author but the reader, after a position. */
+enum err store_scan_renewals(struct store *s, const struct public_key *reader, uint64_t after,
+                             size_t limit, struct store_row *rows, size_t *ret_count,
+                             struct error *e) MUST_USE;
 /* States after a position whose grant stood already: position = the state's. */
 enum err store_scan_states(struct store *s, const struct public_key *reader, uint64_t after,
                            size_t limit, struct store_row *rows, size_t *ret_count, struct error *e)
@@ -165,7 +171,7 @@ struct store_scan {
     const struct public_key *reader;
     uint64_t after, within;
 };
-/* Views that are plain, for this reader, or under a key granted to it before: position = the
+/* Views that are for this reader, or under a key granted to it before: position = the
  * view's. */
 enum err store_scan_views(struct store *s, const struct store_scan *scan, size_t limit,
                           struct store_row *rows, size_t *ret_count, struct error *e) MUST_USE;

@@ -73,6 +73,14 @@ enum err store_put_grant(struct store *s, const struct store_view *v, struct err
     return store_finish(&q, e);
 }
 
+enum err store_put_renewal(struct store *s, const struct store_view *v, struct error *e) {
+    struct db_query q = store_query(s, SQL_RENEWAL_PUT);
+    db_bind_int(&q, ":place", (int64_t)v->place);
+    db_bind_int(&q, ":author", v->author);
+    db_bind_blob(&q, ":data", v->view->data);
+    return store_finish(&q, e);
+}
+
 enum err store_put_view(struct store *s, int class_, const struct store_view *v, struct error *e) {
     struct db_query q = bind_view(s, SQL_VIEW_PUT, v);
     db_bind_int(&q, ":class", class_);
@@ -83,8 +91,9 @@ enum err store_put_view(struct store *s, int class_, const struct store_view *v,
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
                            struct error *e) {
     static const enum store_sql drops[] = {
-        SQL_DROP_STATES, SQL_DROP_VIEWS,       SQL_DROP_GRANTS_OF,  SQL_DROP_PICTURES,
-        SQL_DROP_POINTS, SQL_DROP_POINT_SITES, SQL_DROP_LINE_SINCE, SQL_DROP_KEYS};
+        SQL_DROP_STATES,     SQL_DROP_VIEWS,  SQL_DROP_GRANTS_OF,
+        SQL_DROP_PICTURES,   SQL_DROP_POINTS, SQL_DROP_POINT_SITES,
+        SQL_DROP_LINE_SINCE, SQL_DROP_KEYS,   SQL_DROP_RENEWAL};
     for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
         struct db_query q = store_query(s, drops[i]);
         db_bind_int(&q, ":author", author);
@@ -180,6 +189,13 @@ enum err store_scan_grants(struct store *s, const struct public_key *reader, uin
     return read_rows(&q, TABLE_GRANT, limit, rows, ret_count, e);
 }
 
+enum err store_scan_renewals(struct store *s, const struct public_key *reader, uint64_t after,
+                             size_t limit, struct store_row *rows, size_t *ret_count,
+                             struct error *e) {
+    struct db_query q = scan_after(s, SQL_SCAN_RENEWALS, reader, after);
+    return read_rows(&q, TABLE_RENEWAL, limit, rows, ret_count, e);
+}
+
 enum err store_scan_states(struct store *s, const struct public_key *reader, uint64_t after,
                            size_t limit, struct store_row *rows, size_t *ret_count,
                            struct error *e) {
@@ -231,6 +247,7 @@ enum err store_view(struct store *s, enum store_table table, uint64_t place,
         [TABLE_GRANT] = SQL_FETCH_GRANT,
         [TABLE_STATE] = SQL_FETCH_STATE,
         [TABLE_VIEW] = SQL_FETCH_VIEW,
+        [TABLE_RENEWAL] = SQL_FETCH_RENEWAL,
     };
     struct db_query q = store_query(s, fetch[table]);
     db_bind_int(&q, ":place", (int64_t)place);

@@ -35,30 +35,58 @@ static void encode_certificate(const struct cert *cert, struct buf *out) {
     codec_encode(&message, out);
 }
 
-enum err cert_issue(const struct cert *cert, const struct sign_pair *member,
-                    const struct sign_pair *agent, struct buf *out, struct error *e) {
+enum err cert_sign(const struct cert *cert, const struct sign_pair *member, struct buf *out,
+                   struct signature *ret, struct error *e) {
     enum err rc = check_fields(cert, e);
     if (rc != ERR_OK)
         return rc;
-    if (!key_equal(&cert->member, &member->pub) || !key_equal(&cert->agent, &agent->pub))
+    if (!key_equal(&cert->member, &member->pub))
         return error_set(e, ERR_CERTIFICATE,
-                         "certificate: the keys that sign are not the keys it names");
-    struct buf inner;
-    buf_init(&inner, CERT_MAX_BYTES);
-    encode_certificate(cert, &inner);
-    rc = buf_failed(&inner, e);
+                         "certificate: the key that signs is not the member key it names");
+    encode_certificate(cert, out);
+    rc = buf_failed(out, e);
     if (rc == ERR_OK) {
-        struct bytes certificate = buf_bytes(&inner);
-        struct signature by_member, by_agent;
-        sign_parts(&by_member, member, DOMAIN_CERT, &certificate, 1);
-        sign_parts(&by_agent, agent, DOMAIN_CERT_AGENT, &certificate, 1);
-        Plek__SignedCertificate message = PLEK__SIGNED_CERTIFICATE__INIT;
-        message.certificate = codec_binary(certificate);
-        message.member_signature = codec_binary(bytes_of(by_member.b, SIGNATURE_LEN));
-        message.agent_signature = codec_binary(bytes_of(by_agent.b, SIGNATURE_LEN));
-        codec_encode(&message, out);
+        struct bytes certificate = buf_bytes(out);
+        sign_parts(ret, member, DOMAIN_CERT, &certificate, 1);
+    }
+    return rc;
+}
+
+enum err cert_countersign(struct bytes certificate, const struct signature *by_member,
+                          const struct sign_pair *agent, struct buf *out, struct cert *ret,
+                          struct error *e) {
+    struct signature by_agent;
+    Plek__SignedCertificate message = PLEK__SIGNED_CERTIFICATE__INIT;
+    if (certificate.len > CERT_MAX_BYTES)
+        return error_set(e, ERR_CAP, "certificate: found %zu bytes, expected at most %d",
+                         certificate.len, CERT_MAX_BYTES);
+    sign_parts(&by_agent, agent, DOMAIN_CERT_AGENT, &certificate, 1);
+    message.certificate = codec_binary(certificate);
+    message.member_signature = codec_binary(bytes_of(by_member->b, SIGNATURE_LEN));
+    message.agent_signature = codec_binary(bytes_of(by_agent.b, SIGNATURE_LEN));
+    struct buf made;
+    buf_init(&made, CERT_MAX_BYTES);
+    codec_encode(&message, &made);
+    enum err rc = buf_failed(&made, e);
+    if (rc == ERR_OK)
+        rc = cert_verify(buf_bytes(&made), ret, e);
+    if (rc == ERR_OK) {
+        buf_append(out, made.data, made.len);
         rc = buf_failed(out, e);
     }
+    buf_done(&made);
+    return rc;
+}
+
+enum err cert_issue(const struct cert *cert, const struct sign_pair *member,
+                    const struct sign_pair *agent, struct buf *out, struct error *e) {
+    struct signature by_member;
+    struct cert made;
+    struct buf inner;
+    buf_init(&inner, CERT_MAX_BYTES);
+    enum err rc = cert_sign(cert, member, &inner, &by_member, e);
+    if (rc == ERR_OK)
+        rc = cert_countersign(buf_bytes(&inner), &by_member, agent, out, &made, e);
     buf_done(&inner);
     return rc;
 }

@@ -10,6 +10,7 @@
 
 #define NAME_MAX_BYTES 64 /* of a member or network */
 #define DIRECTORY_MAX_MEMBERS 100000
+#define DIRECTORY_MAX_AGENTS 64 /* of a member, those revoked not counted */
 
 enum role { ROLE_PROVIDER = 1, ROLE_COORDINATOR = 2, ROLE_OBSERVER = 3 };
 const char *role_name(enum role r);
@@ -25,9 +26,12 @@ struct member {
     enum member_state state;
     struct hash next_member;
     int64_t since_ms; /* claimed time of admission */
+    uint32_t agents;  /* not revoked */
 };
 struct member_agent {
-    struct public_key agent, box;
+    struct public_key agent;
+    struct public_key box; /* the newest renewal's, else the certificate's */
+    struct head renewed;   /* where that renewal stands in the agent's feed; seq 0: never renewed */
     const struct member *member; /* borrowed from the directory, valid until it is freed */
     uint64_t serial;
     int64_t not_after_ms;
@@ -58,6 +62,11 @@ void directory_free(struct directory *d);
  * ERR_CAP, ERR_NO_MEMORY. Unknown kinds: ERR_OK, no effect. Afterwards directory_head is this
  * entry's. */
 enum err directory_apply(struct directory *d, const struct entry *entry, struct error *e) MUST_USE;
+
+/* An agent renewed its box key in this entry of its own feed: signature and key were checked.
+ * Renewals outrank certificates, and a newer one an older: otherwise nothing changes. */
+void directory_renew(struct directory *d, const struct public_key *agent, const struct head *at,
+                     const struct public_key *box);
 
 struct head directory_head(const struct directory *d); /* seq 0: nothing applied */
 const struct public_key *directory_network(const struct directory *d);

@@ -5,6 +5,7 @@
 
 #include "codec.h"
 #include "directory_private.h"
+#include "feed.h"
 #include "plek.pb-c.h"
 
 /* ---- genesis, charter, invited ------------------------------------------------------------------
@@ -250,6 +251,7 @@ static enum err admit(struct directory *d, const struct join *join, struct bytes
     member->state = MEMBER_ADMITTED;
     member->next_member = join->next_member;
     member->since_ms = claimed_ms;
+    member->agents = 1;
     directory_push(&d->members, member);
     map_put(&d->by_member, key_bytes(&member->key), member);
     put_agent(d, agent, &join->cert, member);
@@ -299,6 +301,10 @@ static enum err check_certified(const struct directory *d, const struct cert *ce
         return error_set(e, ERR_REVOKED, "found a certificate of a revoked agent of '%s'",
                          member->name);
     }
+    if (!agent && member->agents >= DIRECTORY_MAX_AGENTS) {
+        return error_set(e, ERR_CAP, "'%s' has %u agents, expected at most %d", member->name,
+                         member->agents, DIRECTORY_MAX_AGENTS);
+    }
     if (agent && cert->serial <= agent->serial) {
         return error_set(e, ERR_CONFLICT, "found certificate serial %llu, expected above %llu",
                          (unsigned long long)cert->serial, (unsigned long long)agent->serial);
@@ -309,7 +315,8 @@ static enum err check_certified(const struct directory *d, const struct cert *ce
 static enum err certify(struct directory *d, const struct cert *cert, struct error *e) {
     struct member_agent *agent = own_agent(d, &cert->agent);
     if (agent) {
-        agent->box = cert->box;
+        if (agent->renewed.seq == 0)
+            agent->box = cert->box;
         agent->serial = cert->serial;
         agent->not_after_ms = cert->not_after_ms;
         return ERR_OK;
@@ -322,7 +329,9 @@ static enum err certify(struct directory *d, const struct cert *cert, struct err
     if (!agent) {
         return ERR_NO_MEMORY;
     }
-    put_agent(d, agent, cert, directory_member(d, &cert->member));
+    struct member *member = own_member(d, &cert->member);
+    put_agent(d, agent, cert, member);
+    member->agents++;
     return ERR_OK;
 }
 
@@ -337,6 +346,15 @@ static enum err apply_certified(struct directory *d, const struct event *event, 
     codec_free(message);
     code = code != ERR_OK ? code : check_certified(d, &cert, e);
     return code != ERR_OK ? code : certify(d, &cert, e);
+}
+
+void directory_renew(struct directory *d, const struct public_key *key, const struct head *at,
+                     const struct public_key *box) {
+    struct member_agent *agent = own_agent(d, key);
+    if (!agent || (agent->renewed.seq > 0 && !head_after(at, &agent->renewed)))
+        return;
+    agent->box = *box;
+    agent->renewed = *at;
 }
 
 /* ---- suspended, resumed, removed, revoked ---- */
@@ -411,6 +429,7 @@ static enum err revoke(const struct directory *d, const Plek__HubRevoked *messag
         return error_set(e, ERR_CONFLICT, "this agent of '%s' was revoked before", member->name);
     }
     agent->revoked = true;
+    member->agents--;
     return ERR_OK;
 }
 

@@ -54,6 +54,7 @@ enum err box_key_check(const struct public_key *k, struct error *e) MUST_USE;
 #define DOMAIN_CERT "plek/1/cert"
 #define DOMAIN_CERT_AGENT "plek/1/cert-agent"
 #define DOMAIN_JOIN "plek/1/join"
+#define DOMAIN_REQUEST "plek/1/agent-request"
 #define DOMAIN_HELLO_AGENT "plek/1/hello-agent"
 #define DOMAIN_HELLO_HUB "plek/1/hello-hub"
 

@@ -115,7 +115,9 @@ void thief_agent(struct lab *lab, const char *dir, struct thief *ret) {
     struct error e = {0};
     struct sign_pair sign;
     memset(ret, 0, sizeof *ret);
-    cr_assert_eq(vault_open_agent(dir, &sign, &ret->box, &e), ERR_OK, "%s", e.detail);
+    int64_t since_ms = 0;
+    cr_assert_eq(vault_open_agent(dir, &sign, &e), ERR_OK, "%s", e.detail);
+    cr_assert_eq(vault_open_box(dir, 1, &ret->box, &since_ms, &e), ERR_OK, "%s", e.detail);
     ret->self = sign.pub;
     load_held(lab, dir, "agent.db", ret);
 }

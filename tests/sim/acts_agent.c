@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/boxes.h"
 #include "agent/records.h"
 #include "agent/sharing.h"
 #include "ledger.h"
@@ -187,6 +188,16 @@ static void apply_policy(struct sim *sim, int i, const struct ledger_policy *pol
     json_decref(json);
 }
 
+/* ---- keys ---- */
+
+static enum err renew(struct sim *sim, int i, void *ctx, struct error *e) {
+    json_t *answer = NULL;
+    (void)ctx;
+    enum err err = boxes_renew(sim->agents[i].agent, sim_agent_clock(sim, i), &answer, e);
+    json_decref(answer);
+    return err;
+}
+
 /* ---- drawing ---- */
 
 static bool ready(struct sim *sim, int i) {
@@ -206,6 +217,8 @@ void sim_act_agent(struct sim *sim, int i) {
         write_agent(sim, i, confirm, NULL, "confirms", same);
     } else if (roll < 680) {
         write_agent(sim, i, change_site, NULL, "changes its site", same);
+    } else if (roll < 700) {
+        write_agent(sim, i, renew, NULL, "renews its key", same);
     } else if (roll < 850) {
         change_partner(sim, i);
     } else {

@@ -240,7 +240,6 @@ void sim_agent_ended(struct sim *sim, struct sim_conn *c) {
 void sim_agent_note(struct sim *sim, int i) {
     struct sim_agent *a = &sim->agents[i];
     a->key = agent_keys(a->agent)->pub;
-    a->box = *agent_box(a->agent);
     if (agent_member(a->agent)) {
         a->member = *agent_member(a->agent);
         a->known = true;

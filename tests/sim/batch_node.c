@@ -58,7 +58,7 @@ static void complete(struct sim *sim, int i, struct sim_step *step) {
         break;
     case AGENT_EFFECT_TAKE:
         agent_session_done(c->agent_session, step->effect.req, step->code, sim->now_ms);
-        if (step->effect.class_ == CLASS_HUB && agent_dirty(sim->agents[i].agent))
+        if (step->effect.class_ <= CLASS_GRANTS && agent_dirty(sim->agents[i].agent))
             agent_session_outbox(c->agent_session, sim->now_ms);
         break;
     case AGENT_EFFECT_WELCOMED:

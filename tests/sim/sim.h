@@ -159,7 +159,6 @@ struct sim_agent {
     bool batch_scheduled, connect_scheduled;
     uint64_t outbox_event;
     struct public_key key, member;
-    struct box_pair box;
     bool known; /* key and member are set: the join began */
     char uri[INVITE_URI_MAX];
     struct blob *kept_state; /* for MUTATION_OLD_PICTURE */

@@ -36,6 +36,7 @@ static const struct attempt attempts[] = {
      "\\\"services\\\":[\\\"*\\\"],\\\"precision\\\":\\\"exact\\\"}]}\"}"},
     {API_POST, "/v1/pause", "/v1/pause", "{\"audience\":\"all\"}"},
     {API_POST, "/v1/withdraw", "/v1/withdraw", "{\"audience\":\"all\"}"},
+    {API_POST, "/v1/keys/renew", "/v1/keys/renew", "{}"},
     {API_POST, "/v1/partners/{name}/approve", "/v1/partners/West/approve", "{}"},
     {API_POST, "/v1/partners/{name}/refuse", "/v1/partners/West/refuse", "{}"},
     {API_POST, "/v1/partners/{name}/forget", "/v1/partners/West/forget", "{}"},

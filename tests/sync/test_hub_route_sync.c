@@ -20,6 +20,7 @@ static const struct attempt attempts[] = {
     {API_POST, "/v1/published", "/v1/published", "{}"},
     {API_POST, "/v1/members/{name}/suspend", "/v1/members/Noord/suspend", "{}"},
     {API_POST, "/v1/members/{name}/resume", "/v1/members/Noord/resume", "{}"},
+    {API_POST, "/v1/members/{name}/revoke", "/v1/members/Noord/revoke", "{\"agent\":\"\"}"},
     {API_POST, "/v1/members/{name}/remove", "/v1/members/Noord/remove", "{}"},
     {API_POST, "/v1/charter", "/v1/charter", NULL},
     {API_POST, "/v1/users", "/v1/users", "{\"name\":\"jan\",\"role\":\"viewer\"}"},
@@ -83,6 +84,8 @@ static void try_all(int synchronous, bool durable) {
     person_join(&t, &noord, "Noord", "provider");
     person_share(&t, &noord, &circle, "exact",
                  &(struct figures){.site = 1, .service = "bed", .free = known(3)}, 1);
+    char agent[2 * KEY_LEN + 1];
+    hex_encode(agent, bytes_of(noord.agent.pub.b, KEY_LEN));
 #ifdef PLEK_FAILPOINTS
     store_test_set_synchronous(t.hub->store, synchronous);
 #else
@@ -95,6 +98,8 @@ static void try_all(int synchronous, bool durable) {
         uint64_t writes = watch_vfs_count(vfs, WATCH_WRITE);
         t.now_ms += TOWN_HOUR_MS;
         cr_assert_not_null(body);
+        if (json_object_get(body, "agent"))
+            json_object_set_new(body, "agent", json_string(agent));
         cr_assert_eq(town_call(&t, attempts[n].method, attempts[n].path, NULL, body, &answer, &e),
                      ERR_OK, "%s: %s", attempts[n].path, e.detail);
         json_decref(answer);

@@ -249,9 +249,9 @@ bool world_excerpt(struct world *w, const struct world_entry *from, int i, uint3
     struct target reader = target_key(&agent_keys(w->agents[i].agent)->pub);
     for (uint32_t k = 0; k < from->entry->view_count; k++) {
         const struct view *v = &from->entry->views[k];
-        bool mine = v->kind == VIEW_GRANT
-                        ? target_equal(&v->target, &reader)
-                        : any_state || was_granted(w, from->author, &reader, &v->key_id);
+        bool mine = v->kind == VIEW_GRANT ? target_equal(&v->target, &reader)
+                                          : any_state || v->kind == VIEW_PLAIN ||
+                                                was_granted(w, from->author, &reader, &v->key_id);
         if (v->kind == kind && v->data.len > 0 && mine)
             which[count++] = k;
     }
@@ -261,7 +261,9 @@ bool world_excerpt(struct world *w, const struct world_entry *from, int i, uint3
 }
 
 static uint32_t class_of(uint32_t kind) {
-    return kind == VIEW_GRANT ? 1 : kind == VIEW_STATE || kind == VIEW_WITHDRAW ? 2 : 4;
+    return kind == VIEW_GRANT || kind == VIEW_PLAIN      ? 1
+           : kind == VIEW_STATE || kind == VIEW_WITHDRAW ? 2
+                                                         : 4;
 }
 
 static void deliver(struct world *w, int i, size_t at, uint32_t kind) {
@@ -285,8 +287,10 @@ static void deliver(struct world *w, int i, size_t at, uint32_t kind) {
 void world_pull(struct world *w, int i) {
     if (w->agents[i].blocked)
         return;
-    for (size_t k = w->agents[i].delivered; k < w->log_count; k++)
+    for (size_t k = w->agents[i].delivered; k < w->log_count; k++) {
+        deliver(w, i, k, VIEW_PLAIN);
         deliver(w, i, k, VIEW_GRANT);
+    }
     for (size_t k = 0; k < w->log_count; k++) {
         deliver(w, i, k, VIEW_STATE);
         deliver(w, i, k, VIEW_WITHDRAW);

@@ -352,6 +352,31 @@ Test(directory, members_certify_and_renew_their_agents) {
     network_done(&n);
 }
 
+/* Renewals are ordered by their place in the agent's feed, and stand above certificates. */
+Test(directory, the_newest_renewal_is_the_agents_box_key) {
+    struct network n;
+    const struct public_key second = {{2}}, third = {{3}};
+    const struct head at = {.incarnation = 1, .seq = 5}, older = {.incarnation = 1, .seq = 4},
+                      next = {.incarnation = 2, .seq = 6};
+    network_open(&n, two_services, 2);
+    struct public_key agent = network_agent(1).pub, stranger = network_agent(9).pub;
+    const struct member_agent *a = directory_agent(n.directory, &agent);
+    struct public_key first = a->box;
+    directory_renew(n.directory, &agent, &at, &second);
+    cr_assert(key_equal(&a->box, &second));
+    directory_renew(n.directory, &agent, &older, &third);
+    directory_renew(n.directory, &agent, &at, &third);
+    directory_renew(n.directory, &stranger, &next, &third);
+    cr_assert(key_equal(&a->box, &second));
+    APPLIED(certify(&n, 1, 1, 7, &e));
+    cr_assert_eq(a->serial, 7u);
+    cr_assert(key_equal(&a->box, &second), "a certificate took a renewal back");
+    directory_renew(n.directory, &agent, &next, &third);
+    cr_assert(key_equal(&a->box, &third));
+    cr_assert_not(key_equal(&first, &third));
+    network_done(&n);
+}
+
 Test(directory, unknown_kinds_only_move_the_head) {
     struct network n;
     network_open(&n, two_services, 1);

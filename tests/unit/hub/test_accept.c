@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "renewal.h"
 #include "town.h"
 #include "vfs/watch_vfs.h"
 
@@ -182,6 +183,32 @@ Test(accept, kinds_of_views) {
     draft_init(&t, &d, &p);
     draft_raw(&d, VIEW_STATE, target_audience(c.id), (struct hash){{0}}, bytes_str("no key id"));
     assert_refused(&t, &p, draft_build(&d, &p.agent), &p.agent.pub, ERR_KIND);
+    town_done(&t);
+}
+
+/* Every member would read it. */
+Test(accept, a_key_renewal_has_a_key_in_it) {
+    struct town t;
+    struct person p;
+    struct draft d;
+    struct buf view;
+    struct error e = {0};
+    const struct public_key zero = {{0}};
+    town_init(&t, 7, NULL);
+    person_join(&t, &p, "Noord", "provider");
+    draft_init(&t, &d, &p);
+    person_publish(&t, &p, &d);
+    draft_init(&t, &d, &p);
+    d.header.kind = ENTRY_BOX_RENEWAL;
+    draft_raw(&d, VIEW_PLAIN, target_plain(), (struct hash){{0}}, bytes_str("no key"));
+    assert_refused(&t, &p, draft_build(&d, &p.agent), &p.agent.pub, ERR_MALFORMED);
+    buf_init(&view, RENEWAL_MAX_BYTES);
+    cr_assert_eq(renewal_encode(&zero, t.now_ms, &view, &e), ERR_OK);
+    draft_init(&t, &d, &p);
+    d.header.kind = ENTRY_BOX_RENEWAL;
+    draft_raw(&d, VIEW_PLAIN, target_plain(), (struct hash){{0}}, buf_bytes(&view));
+    assert_refused(&t, &p, draft_build(&d, &p.agent), &p.agent.pub, ERR_LOW_ORDER);
+    buf_done(&view);
     town_done(&t);
 }
 

@@ -3,6 +3,7 @@
  * exactly the newest states they hold grants for. */
 #include <criterion/criterion.h>
 
+#include "renewal.h"
 #include "town.h"
 
 #define ALL_BYTES (1u << 20)
@@ -415,7 +416,7 @@ Test(load, many_rows_that_are_not_shown) {
     town_done(&t);
 }
 
-/* Messages go to who they name, history to who holds the key, plain views to all. */
+/* Messages go to who they name, history to who holds the key. */
 Test(load, messages_and_history) {
     struct town t;
     struct person p, q, r;
@@ -432,16 +433,12 @@ Test(load, messages_and_history) {
     draft_raw(&d, VIEW_HISTORY, target_audience(c.id), c.key_id, bytes_str("series"));
     draft_raw(&d, 4711, target_audience(c.id), c.key_id, bytes_str("of a later version"));
     person_publish(&t, &p, &d);
-    draft_init(&t, &d, &p);
-    d.header.kind = ENTRY_BOX_RENEWAL;
-    draft_raw(&d, VIEW_PLAIN, target_plain(), (struct hash){{0}}, bytes_str("new key"));
-    person_publish(&t, &p, &d);
     struct page page = town_load(&t, &q.agent.pub, &from_start, ALL_BYTES);
-    cr_assert_eq(count_class(&page, CLASS_MESSAGES), 2);
+    cr_assert_eq(count_class(&page, CLASS_MESSAGES), 1);
     cr_assert_eq(count_class(&page, CLASS_HISTORY), 2);
     page_done(&page);
     page = town_load(&t, &r.agent.pub, &from_start, ALL_BYTES);
-    cr_assert_eq(count_class(&page, CLASS_MESSAGES), 1);
+    cr_assert_eq(count_class(&page, CLASS_MESSAGES), 0);
     cr_assert_eq(count_class(&page, CLASS_HISTORY), 0);
     page_done(&page);
 
@@ -459,6 +456,91 @@ Test(load, messages_and_history) {
     page = town_load(&t, &q.agent.pub, &from_start, ALL_BYTES);
     cr_assert_eq(count_class(&page, CLASS_HISTORY), 0);
     cr_assert_eq(count_class(&page, CLASS_MESSAGES), 0);
+    page_done(&page);
+    town_done(&t);
+}
+
+/* ---- key renewals ---- */
+
+static void publish_renewal(struct town *t, struct person *p, uint8_t seed_byte) {
+    struct error e = {0};
+    struct draft d;
+    struct box_pair pair;
+    struct buf view;
+    uint8_t seed[SEED_LEN];
+    memset(seed, seed_byte, sizeof seed);
+    box_pair_from_seed(&pair, seed);
+    buf_init(&view, RENEWAL_MAX_BYTES);
+    cr_assert_eq(renewal_encode(&pair.pub, t->now_ms, &view, &e), ERR_OK);
+    draft_init(t, &d, p);
+    if (p->head.seq == 0) {
+        person_publish(t, p, &d);
+        draft_init(t, &d, p);
+    }
+    d.header.kind = ENTRY_BOX_RENEWAL;
+    draft_raw(&d, VIEW_PLAIN, target_plain(), (struct hash){{0}}, buf_bytes(&view));
+    person_publish(t, p, &d);
+    buf_done(&view);
+}
+
+/* How many deliveries of class 1 are key renewals, and the seq of the newest. */
+static size_t count_renewals(const struct page *page, uint64_t *ret_seq) {
+    struct error e = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        struct entry *entry = NULL;
+        if (page->items[i].class_ != CLASS_GRANTS)
+            continue;
+        cr_assert_eq(excerpt_parse(blob_bytes(page->items[i].excerpt), &entry, &e), ERR_OK);
+        if (entry->header.kind == ENTRY_BOX_RENEWAL) {
+            cr_assert_eq(entry_verify(entry, &entry->header.agent, &e), ERR_OK);
+            *ret_seq = entry->header.seq;
+            count++;
+        }
+        entry_free(entry);
+    }
+    return count;
+}
+
+/* To all but its author, whoever comes when; however old it is; until a newer takes its place. */
+Test(load, the_newest_key_renewal_is_for_everybody) {
+    struct town t;
+    struct person p, q, late;
+    uint64_t seq = 0;
+    town_init(&t, 11, NULL);
+    person_join(&t, &p, "Noord", "provider");
+    person_join(&t, &q, "Zuid", "provider");
+    publish_renewal(&t, &p, 5);
+    publish_renewal(&t, &p, 6);
+    struct page page = town_load(&t, &q.agent.pub, &from_start, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 1);
+    cr_assert_eq(seq, p.head.seq);
+    struct cursors at = cursors_of(&page);
+    page_done(&page);
+    page = town_load(&t, &q.agent.pub, &at, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 0);
+    page_done(&page);
+    page = town_load(&t, &p.agent.pub, &from_start, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 0, "its author has it");
+    page_done(&page);
+    publish_renewal(&t, &p, 7);
+    page = town_load(&t, &q.agent.pub, &at, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 1, "of one who was away");
+    page_done(&page);
+
+    t.now_ms += 400 * 24 * TOWN_HOUR_MS;
+    while (hub_idle(t.hub, t.now_ms))
+        continue;
+    town_close(&t);
+    town_open(&t);
+    person_join(&t, &late, "Oost", "observer");
+    page = town_load(&t, &late.agent.pub, &from_start, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 1);
+    cr_assert_eq(seq, p.head.seq);
+    page_done(&page);
+    town_change(&t, "Noord", "remove");
+    page = town_load(&t, &late.agent.pub, &from_start, ALL_BYTES);
+    cr_assert_eq(count_renewals(&page, &seq), 0);
     page_done(&page);
     town_done(&t);
 }
