@@ -142,6 +142,7 @@ static void note(struct net *net, const struct public_key *agent, bool connected
     job->connected = connected;
     if (!job_queue_offer(net->config.store, job))
         job_free(job);
+    screens_changed(net->screens);
 }
 
 static void joined(void *ctx, struct connection *c, const struct public_key *agent) {
@@ -185,6 +186,8 @@ static void finish(struct net *net, struct job *job) {
     case JOB_GREET:
     case JOB_ACCEPT:
     case JOB_LOAD:
+        if (!job->code && job->kind != JOB_LOAD)
+            screens_changed(net->screens);
         if (job->code)
             log_event(LOG_WARN, "refused", "connection=%llu code=%s detail=\"%s\"",
                       (unsigned long long)job->connection, error_name(job->code),

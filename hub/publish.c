@@ -285,16 +285,37 @@ static enum err add_row(const struct publishing *p, struct at at, const struct b
     return json_array_append_new(rows, row) == 0 ? ERR_OK : no_memory(e);
 }
 
+static enum err add_rows(const struct publishing *p, struct at at, const struct board *b,
+                         bool final, json_t *rows, struct error *e) {
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < b->count && err == ERR_OK; i++)
+        err = add_row(p, at, b, i, final, rows, e);
+    return err;
+}
+
+static bool is_final(const struct publish_query *query, size_t day) {
+    return query->final != NULL && query->final[day];
+}
+
+static enum err show_one(const struct publishing *p, struct at at, json_t *rows, struct error *e) {
+    const struct charter *charter = directory_charter(p->hub->directory);
+    struct board b = {.count = 0};
+    enum err err =
+        load_board(p->hub, charter->services[at.service].code, key_day(p, at.day), NULL, 0, &b, e);
+    if (err == ERR_OK && rows != NULL)
+        err = add_rows(p, at, &b, is_final(p->query, at.day), rows, e);
+    board_done(&b);
+    return err;
+}
+
 static enum err publish_one(const struct publishing *p, struct at at, json_t *rows,
                             struct error *e) {
-    const struct charter *charter = directory_charter(p->hub->directory);
-    bool final = p->query->final != NULL && p->query->final[at.day];
     struct board b = {.count = 0};
-    enum err err = final ? load_board(p->hub, charter->services[at.service].code,
-                                      key_day(p, at.day), NULL, 0, &b, e)
-                         : decide(p, at, &b, e);
-    for (size_t i = 0; i < b.count && err == ERR_OK && rows != NULL; i++)
-        err = add_row(p, at, &b, i, final, rows, e);
+    if (is_final(p->query, at.day))
+        return show_one(p, at, rows, e);
+    enum err err = decide(p, at, &b, e);
+    if (err == ERR_OK && rows != NULL)
+        err = add_rows(p, at, &b, false, rows, e);
     board_done(&b);
     return err;
 }
@@ -320,5 +341,17 @@ enum err publish_days(struct hub *hub, const struct publish_query *query, int64_
     span_done(&span);
     free(notes.items);
     sodium_memzero(notes.key, sizeof notes.key);
+    return err;
+}
+
+enum err publish_last(struct hub *hub, const struct publish_query *query, json_t *rows,
+                      struct error *e) {
+    const struct charter *charter = directory_charter(hub->directory);
+    const struct publishing p = {.hub = hub, .query = query};
+    enum err err = ERR_OK;
+    for (size_t day = 0; day < query->count; day++)
+        for (size_t i = 0; i < charter->service_count && err == ERR_OK; i++)
+            if (query->service == NULL || strcmp(query->service, charter->services[i].code) == 0)
+                err = show_one(&p, (struct at){i, day}, rows, e);
     return err;
 }

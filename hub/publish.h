@@ -17,4 +17,8 @@ struct publish_query {
 enum err publish_days(struct hub *hub, const struct publish_query *query, int64_t now_ms,
                       json_t *rows, struct error *e) MUST_USE;
 
+/* Rows of what was published last; decides and keeps nothing. */
+enum err publish_last(struct hub *hub, const struct publish_query *query, json_t *rows,
+                      struct error *e) MUST_USE;
+
 #endif

@@ -197,6 +197,72 @@ enum err report_status(struct hub *hub, json_t **ret, struct error *e) {
     return ERR_OK;
 }
 
+/* ---- coverage by member ---- */
+
+/* A member's part of the sorted pictures. */
+static struct pictures pictures_of(const struct pictures *all, const struct member *m) {
+    size_t from = 0, to;
+    while (from < all->count && !key_equal(&all->items[from].member, &m->key))
+        from++;
+    for (to = from; to < all->count && key_equal(&all->items[to].member, &m->key);)
+        to++;
+    return (struct pictures){.items = all->items + from, .count = to - from};
+}
+
+/* {service: {current, expired}} of the sites that one member's figures are of. */
+static enum err member_services(const struct aggregate_query *query, const struct pictures *own,
+                                json_t **ret, struct error *e) {
+    json_t *rows = NULL, *row, *services = json_object();
+    size_t i;
+    enum err err = aggregate_rows(query, own->items, own->count, &rows, e);
+    json_array_foreach(rows, i, row) {
+        json_t *current = json_object_get(row, "sites_current"),
+               *expired = json_object_get(row, "sites_expired");
+        if (json_is_string(json_object_get(row, "region")) ||
+            json_integer_value(current) + json_integer_value(expired) == 0)
+            continue;
+        json_object_set_new(services, json_string_value(json_object_get(row, "service")),
+                            json_pack("{s:O, s:O}", "current", current, "expired", expired));
+    }
+    json_decref(rows);
+    if (err == ERR_OK)
+        *ret = services;
+    else
+        json_decref(services);
+    return err;
+}
+
+static enum err add_coverage(const struct hub *hub, const struct pictures *all, int64_t now_ms,
+                             const struct member *m, json_t *list, struct error *e) {
+    const struct pictures own = pictures_of(all, m);
+    const struct aggregate_query query = {
+        .charter = directory_charter(hub->directory), .day = "", .now_ms = now_ms};
+    json_t *services = NULL;
+    if (m->state != MEMBER_ADMITTED || (m->role != ROLE_PROVIDER && own.count == 0))
+        return ERR_OK;
+    enum err err = member_services(&query, &own, &services, e);
+    if (err != ERR_OK)
+        return err;
+    json_t *row = json_pack("{s:s, s:b, s:o}", "member", m->name, "reported", own.count > 0,
+                            "services", services);
+    return json_array_append_new(list, row) == 0 ? ERR_OK : no_memory(e);
+}
+
+enum err report_coverage(struct hub *hub, int64_t now_ms, json_t **ret, struct error *e) {
+    struct pictures pictures = {.count = 0};
+    json_t *list = json_array();
+    size_t count = directory_member_count(hub->directory);
+    enum err err = pictures_read(hub, PICTURES_ADMITTED, &pictures, e);
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = add_coverage(hub, &pictures, now_ms, directory_member_at(hub->directory, i), list, e);
+    pictures_done(&pictures);
+    if (err == ERR_OK)
+        *ret = list;
+    else
+        json_decref(list);
+    return err;
+}
+
 /* ---- the aggregate now ---- */
 
 static bool contributed(const struct pictures *p, const struct member *m) {

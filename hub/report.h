@@ -17,4 +17,8 @@ enum err report_aggregate(struct hub *hub, const char *service, const char *regi
 enum err report_lines_of(struct hub *hub, const char *service, int64_t *ret, struct error *e)
     MUST_USE;
 
+/* Of each admitted provider whether the hub ever opened anything of it, and per service how many
+ * of its sites are current and expired. Caller owns *ret. */
+enum err report_coverage(struct hub *hub, int64_t now_ms, json_t **ret, struct error *e) MUST_USE;
+
 #endif

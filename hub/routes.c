@@ -467,6 +467,52 @@ static enum err get_aggregate(void *domain, const struct api_request *request, j
     return report_aggregate(hub, query.service, query.region, request->now_ms, ret, e);
 }
 
+static enum err get_coverage(void *domain, const struct api_request *request, json_t **ret,
+                             struct error *e) {
+    struct hub *hub = domain;
+    enum err err = hub_refresh(hub, e);
+    return err == ERR_OK ? report_coverage(hub, request->now_ms, ret, e) : err;
+}
+
+static enum err get_published(void *domain, const struct api_request *request, json_t **ret,
+                              struct error *e) {
+    struct hub *hub = domain;
+    enum err err = hub_refresh(hub, e);
+    const struct trend_query query = {.service = api_query(request, "service"),
+                                      .region = api_query(request, "region"),
+                                      .from = api_query(request, "from"),
+                                      .to = api_query(request, "to")};
+    return err == ERR_OK ? trend_published(hub, &query, request->now_ms, ret, e) : err;
+}
+
+/* What strangers may know besides: what the figures are of. */
+static enum err get_public(void *domain, const struct api_request *request, json_t **ret,
+                           struct error *e) {
+    static const char *const keys[] = {"code", "label", "definition", "unit", "period"};
+    struct hub *hub = domain;
+    json_t *found = NULL, *service;
+    size_t i;
+    if (!hub->settings.public_page)
+        return error_set(e, ERR_NOT_FOUND, "this hub has no public page (`public` in hub.conf)");
+    enum err err = get_published(domain, request, &found, e);
+    if (err != ERR_OK)
+        return err;
+    json_t *charter = charter_to_json(directory_charter_json(hub->directory),
+                                      directory_charter_version(hub->directory));
+    json_t *services = json_array();
+    json_array_foreach(json_object_get(charter, "services"), i, service) {
+        json_t *told = json_object();
+        for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+            json_object_set(told, keys[k], json_object_get(service, keys[k]));
+        json_array_append_new(services, told);
+    }
+    json_object_set_new(found, "network", json_string(directory_name(hub->directory)));
+    json_object_set(found, "k", json_object_get(charter, "k"));
+    json_object_set_new(found, "services", services);
+    json_decref(charter);
+    return answer(found, ret, e);
+}
+
 /* Publishing keeps what it shows: it writes. */
 static enum err post_published(void *domain, const struct api_request *request, json_t **ret,
                                struct error *e) {
@@ -510,6 +556,11 @@ static const struct api_route own_routes[] = {
     {API_POST, API_ADMIN, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
     {API_GET, API_VIEWER, "/v1/aggregate", get_aggregate,
      "sums and coverage ?service= &region=, now or per day ?from= &to="},
+    {API_GET, API_VIEWER, "/v1/coverage", get_coverage, "whose figures are current, by member"},
+    {API_GET, API_VIEWER, "/v1/published", get_published,
+     "what was published last ?service= &region= &from= &to="},
+    {API_GET, API_STRANGER, "/v1/public/aggregate", get_public,
+     "the same for anybody, where hub.conf says public"},
     {API_POST, API_ADMIN, "/v1/published", post_published,
      "publish sums, and what was {service?, region?, from?, to?}"},
 };

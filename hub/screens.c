@@ -8,6 +8,7 @@
 
 #define OPEN_MAX 128 /* requests and followers of browsers at a time */
 #define FOLLOWERS_MAX 64
+#define CHANGE_MS 2000 /* of many changes in a row one is told */
 #define SOCKET_BODY_MAX (4u * 1024 * 1024)
 
 /* Made by CMake from hub/web and shared/web. */
@@ -19,6 +20,8 @@ struct screens {
     struct web_browsers browsers;
     char hosts[INVITE_ADDRESS_MAX + sizeof((struct hub_settings){0}.web_hosts)];
     struct web_work *work;
+    uv_timer_t change;
+    bool change_ready;
 };
 
 static void serve(void *ctx, struct web_call *take_call) {
@@ -44,6 +47,19 @@ static int plain(void *ctx, const char *path, struct buf *text) {
 static void tell_event(struct screens *s, const char *name) {
     web_event(s->socket, name);
     web_event(s->public, name);
+}
+
+static void on_change(uv_timer_t *timer) {
+    tell_event(timer->data, "status");
+}
+
+void screens_changed(struct screens *s) {
+    if (!s->change_ready && uv_timer_init(s->config.loop, &s->change) != 0)
+        return;
+    s->change_ready = true;
+    s->change.data = s;
+    if (!uv_is_active((uv_handle_t *)&s->change) && !uv_is_closing((uv_handle_t *)&s->change))
+        uv_timer_start(&s->change, on_change, CHANGE_MS, 0);
 }
 
 static void tell_change(struct screens *s, const char *path) {
@@ -84,8 +100,12 @@ static const struct web_browsers *browse(struct screens *s) {
     const char *name = strstr(h->address, "://");
     name = name ? name + 3 : h->address;
     snprintf(s->hosts, sizeof s->hosts, "%.*s %s", (int)strcspn(name, ":"), name, h->web_hosts);
-    s->browsers = (struct web_browsers){
-        .pages = {&hub_pages, s->config.web_root, s->config.web_shared}, .hosts = s->hosts};
+    s->browsers =
+        (struct web_browsers){.pages = {.assets = &hub_pages,
+                                        .root = s->config.web_root,
+                                        .shared = s->config.web_shared,
+                                        .without = h->public_page ? NULL : "/public.html"},
+                              .hosts = s->hosts};
     return &s->browsers;
 }
 
@@ -129,6 +149,9 @@ struct web *screens_public(struct screens *s) {
 }
 
 void screens_stop(struct screens *s) {
-    if (s)
-        web_work_stop(s->work);
+    if (!s)
+        return;
+    web_work_stop(s->work);
+    if (s->change_ready)
+        uv_close((uv_handle_t *)&s->change, NULL);
 }

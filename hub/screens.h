@@ -24,6 +24,8 @@ struct web *screens_socket(struct screens *s); /* for DIR/api.sock */
 struct web *screens_public(struct screens *s); /* for the address that anybody reaches */
 /* A call came back from the store. */
 void screens_answer(struct screens *s, struct job *job);
+/* Members, connections or figures changed: whoever looks is told, soon and not too often. */
+void screens_changed(struct screens *s);
 void screens_stop(struct screens *s); /* slow work comes back no more; accepts NULL */
 
 #endif

@@ -17,6 +17,7 @@ struct hub_settings {
     char tls_cert[PATH_MAX];          /* "": ws, else wss */
     char tls_key[PATH_MAX];
     char web_hosts[1024]; /* names besides loopback ones and that of `address` */
+    bool public_page;     /* what was published is shown to anybody */
     char log_level[16];
     int64_t connections; /* in all */
     int64_t connections_per_address;

@@ -276,38 +276,82 @@ static enum err mark_final(void *ctx, const struct store_final *f, struct error 
     return ERR_OK;
 }
 
-/* Ended days, then today as it is now. */
-static enum err publish_range(struct hub *hub, const struct trend_query *query,
-                              const struct range *r, int64_t last, int64_t now_ms, json_t *rows,
+/* One page of an answer: the days from..last, of from..to that were asked for. */
+struct publication {
+    struct hub *hub;
+    const struct trend_query *query;
+    struct range range;
+    int64_t last, now_ms;
+    bool keep; /* decide anew and keep it; else what was shown last */
+    json_t *rows;
+};
+
+static enum err read_publication(struct publication *p, struct error *e) {
+    const struct charter *charter = directory_charter(p->hub->directory);
+    const char *service = p->query->service;
+    const struct zone *zone = NULL;
+    struct range r;
+    if (service != NULL && charter_service(charter, service) == NULL)
+        return error_set(e, ERR_NOT_FOUND,
+                         "the charter has no service '%.40s'; see `plek-hub charter show`",
+                         service);
+    enum err err = zone_find(charter->time_zone, &zone, e);
+    if (err != ERR_OK)
+        return err;
+    r.from = r.to = r.today = zone_day_number(zone, p->now_ms);
+    if (p->query->from != NULL || p->query->to != NULL)
+        err = read_range(p->hub, p->query, p->now_ms, &r, e);
+    if (err != ERR_OK)
+        return err;
+    p->range = r;
+    p->last = r.to - r.from < PUBLISHED_PAGE_DAYS ? r.to : r.from + PUBLISHED_PAGE_DAYS - 1;
+    return ERR_OK;
+}
+
+static enum err add_published(const struct publication *p, const struct publish_query *query,
                               struct error *e) {
+    return p->keep ? publish_days(p->hub, query, p->now_ms, p->rows, e)
+                   : publish_last(p->hub, query, p->rows, e);
+}
+
+/* Ended days, then today as it is now. */
+static enum err publish_range(const struct publication *p, struct error *e) {
+    const struct range *r = &p->range;
     struct finals finals = {.first = r->from};
-    int64_t ended = last < r->today ? last : r->today - 1;
-    struct publish_query asked = {.service = query->service,
+    int64_t ended = p->last < r->today ? p->last : r->today - 1;
+    struct publish_query asked = {.service = p->query->service,
                                   .first_day = r->from,
                                   .count = (size_t)(ended - r->from + 1),
                                   .final = finals.days};
-    enum err err = store_finals(hub->store, r->from, ended, mark_final, &finals, e);
+    enum err err = store_finals(p->hub->store, r->from, ended, mark_final, &finals, e);
     if (err == ERR_OK && asked.count > 0)
-        err = publish_days(hub, &asked, now_ms, rows, e);
-    if (err != ERR_OK || last < r->today)
+        err = add_published(p, &asked, e);
+    if (err != ERR_OK || p->last < r->today)
         return err;
     asked = (struct publish_query){
-        .service = query->service, .first_day = r->today, .count = 1, .moment = true};
-    return publish_days(hub, &asked, now_ms, rows, e);
+        .service = p->query->service, .first_day = r->today, .count = 1, .moment = true};
+    return add_published(p, &asked, e);
 }
 
 /* What is not told was not published. */
-static enum err publish_whole(struct hub *hub, const struct trend_query *query,
-                              const struct range *r, int64_t last, int64_t now_ms, json_t *rows,
-                              struct error *e) {
-    enum err err = store_savepoint(hub->store, e);
+static enum err publish_whole(const struct publication *p, struct error *e) {
+    enum err err = store_savepoint(p->hub->store, e);
     if (err != ERR_OK)
         return err;
-    err = publish_range(hub, query, r, last, now_ms, rows, e);
+    err = publish_range(p, e);
     if (err == ERR_OK)
-        return store_release(hub->store, e);
-    store_undo(hub->store);
+        return store_release(p->hub->store, e);
+    store_undo(p->hub->store);
     return err;
+}
+
+static enum err publish_group(const struct publication *p, struct error *e) {
+    enum err err = hub_begin(p->hub, e);
+    if (err != ERR_OK)
+        return err;
+    err = publish_whole(p, e);
+    enum err ended = hub_commit(p->hub, err == ERR_OK ? e : NULL);
+    return err != ERR_OK ? err : ended;
 }
 
 /* The region's rows alone; every cell was decided. */
@@ -319,36 +363,29 @@ static void filter_region(json_t *rows, const char *region) {
     }
 }
 
+static enum err answer_publication(struct publication *p, json_t **ret, struct error *e) {
+    enum err err = read_publication(p, e);
+    if (err != ERR_OK)
+        return err;
+    p->rows = json_array();
+    if (p->rows == NULL)
+        return no_memory(e);
+    err = p->keep ? publish_group(p, e) : publish_range(p, e);
+    filter_region(p->rows, p->query->region);
+    if (err == ERR_OK)
+        err = take_answer(p->rows, next_json(p->last + 1, p->range.to), ret, e);
+    json_decref(p->rows);
+    return err;
+}
+
 enum err trend_publish(struct hub *hub, const struct trend_query *query, int64_t now_ms,
                        json_t **ret, struct error *e) {
-    const struct charter *charter = directory_charter(hub->directory);
-    const struct zone *zone = NULL;
-    struct range r;
-    if (query->service != NULL && charter_service(charter, query->service) == NULL)
-        return error_set(e, ERR_NOT_FOUND,
-                         "the charter has no service '%.40s'; see `plek-hub charter show`",
-                         query->service);
-    enum err err = zone_find(charter->time_zone, &zone, e);
-    if (err != ERR_OK)
-        return err;
-    r.from = r.to = r.today = zone_day_number(zone, now_ms);
-    if (query->from != NULL || query->to != NULL)
-        err = read_range(hub, query, now_ms, &r, e);
-    if (err != ERR_OK)
-        return err;
-    int64_t last = r.to - r.from < PUBLISHED_PAGE_DAYS ? r.to : r.from + PUBLISHED_PAGE_DAYS - 1;
-    json_t *rows = json_array(), *answer = NULL;
-    err = rows != NULL ? hub_begin(hub, e) : no_memory(e);
-    if (err == ERR_OK) {
-        enum err inner = publish_whole(hub, query, &r, last, now_ms, rows, e);
-        err = hub_commit(hub, inner == ERR_OK ? e : NULL);
-        err = inner != ERR_OK ? inner : err;
-    }
-    filter_region(rows, query->region);
-    if (err == ERR_OK)
-        err = take_answer(rows, next_json(last + 1, r.to), &answer, e);
-    if (err == ERR_OK)
-        *ret = answer;
-    json_decref(rows);
-    return err;
+    struct publication p = {.hub = hub, .query = query, .now_ms = now_ms, .keep = true};
+    return answer_publication(&p, ret, e);
+}
+
+enum err trend_published(struct hub *hub, const struct trend_query *query, int64_t now_ms,
+                         json_t **ret, struct error *e) {
+    struct publication p = {.hub = hub, .query = query, .now_ms = now_ms};
+    return answer_publication(&p, ret, e);
 }

@@ -78,6 +78,10 @@ static bool find_on_disk(const struct pages *pages, const char *path, struct pag
 bool pages_find(const struct pages *pages, const char *path, bool gzip_ok, struct pages_file *ret) {
     if (strcmp(path, "/") == 0)
         path = "/index.html";
+    else if (strcmp(path, "/public") == 0)
+        path = "/public.html";
+    if (pages->without && strcmp(path, pages->without) == 0)
+        return false;
     if (!guard_path_ok(path))
         return false;
     if (find_on_disk(pages, path, ret))

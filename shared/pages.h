@@ -20,8 +20,9 @@ struct pages_assets {
 
 struct pages {
     const struct pages_assets *assets;
-    const char *root;   /* its files come before the embedded ones, never cached; NULL: none */
-    const char *shared; /* the same for paths below "/shared/"; NULL: none */
+    const char *root;    /* its files come before the embedded ones, never cached; NULL: none */
+    const char *shared;  /* the same for paths below "/shared/"; NULL: none */
+    const char *without; /* a path that is not there; NULL: none */
 };
 
 /* What a path gives. */
@@ -32,7 +33,8 @@ struct pages_file {
     const char *etag; /* NULL: not to be cached */
     bool gzip;
 };
-/* "/" is "/index.html". False: no such file, or it cannot be read now. */
+/* "/" is "/index.html", "/public" is "/public.html". False: no such file, or it cannot be read now.
+ */
 bool pages_find(const struct pages *pages, const char *path, bool gzip_ok, struct pages_file *ret);
 
 #endif

@@ -6,7 +6,7 @@ import * as capacity from '/capacity.js';
 import * as network from '/network.js';
 import * as room from '/room.js';
 import * as sharing from '/sharing.js';
-import * as users from '/users.js';
+import * as users from '/shared/users.js';
 
 alerts.begin();
 start({

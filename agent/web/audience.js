@@ -3,8 +3,8 @@
 import { post } from '/shared/api.js';
 import { el, field } from '/shared/dom.js';
 import { t } from '/shared/i18n.js';
-import { check, choice, dialog } from '/parts.js';
-import { pick, precisionShort, precisionWords } from '/words.js';
+import { check, choice, dialog } from '/shared/parts.js';
+import { pick, precisionShort, precisionWords } from '/shared/words.js';
 
 const HUB = '@hub';
 export const memberLabel = (name) => (name === HUB ? t('sharing.hub') : name);

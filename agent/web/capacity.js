@@ -5,8 +5,8 @@ import { el, field, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
 import { errorText, t } from '/shared/i18n.js';
 import { keyOf, Line, nameOf, newLine } from '/line.js';
-import { keepAges, message, once } from '/parts.js';
-import { Words } from '/words.js';
+import { keepAges, message, once } from '/shared/parts.js';
+import { Words } from '/shared/words.js';
 
 const urgency = { expired: 0, due: 1, current: 2 };
 const order = (a, b) => urgency[a.freshness] - urgency[b.freshness] || a.valid_until.localeCompare(b.valid_until);

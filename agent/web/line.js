@@ -3,8 +3,8 @@
 import { post, put } from '/shared/api.js';
 import { el, replace } from '/shared/dom.js';
 import { errorText, t } from '/shared/i18n.js';
-import { age, choice, figureNode, freshBadge, message, statusBadge } from '/parts.js';
-import { actorWords, number, pick, whenWords } from '/words.js';
+import { age, choice, figureNode, freshBadge, message, statusBadge } from '/shared/parts.js';
+import { actorWords, number, pick, whenWords } from '/shared/words.js';
 
 const counts = ['free', 'occupied', 'total', 'held', 'blocked', 'need'];
 const times = ['blocked_until', 'next_free'];

@@ -1,11 +1,12 @@
 // Owns the page "network": how this agent is connected, what waits to be sent, what a person must
 // know, who the members are and whether we know them by their fingerprint, the charter.
 import { get, post } from '/shared/api.js';
+import { charterNode } from '/shared/charter.js';
 import { el, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
 import { dateTime, t } from '/shared/i18n.js';
-import { act, age, badge, check, dialog, keepAges, message, once, table } from '/parts.js';
-import { coded, pick, Words } from '/words.js';
+import { act, age, badge, check, dialog, keepAges, message, once, table } from '/shared/parts.js';
+import { coded } from '/shared/words.js';
 
 const CLOCK_OFF_MS = 5 * 60000;
 
@@ -122,16 +123,6 @@ class Page {
       },
     }]);
   }
-}
-
-function charterNode(charter) {
-  const words = new Words(charter);
-  const facts = [['charter.version', charter.version], ['charter.k', t('charter.members', { count: charter.k })], ['charter.longest', charter.longest_validity],
-    ['charter.keep', t('charter.days', { count: charter.keep_days })], ['charter.zone', charter.time_zone]];
-  return [el('p', {}, pick(charter.name)), el('p', { class: 'help' }, pick(charter.purpose)),
-    el('dl', { class: 'facts' }, facts.filter(([, v]) => v !== undefined).map(([key, value]) => [el('dt', {}, t(key)), el('dd', {}, String(value))])),
-    table(t('charter.services'), [t('row.service'), t('charter.definition'), t('charter.unit'), t('charter.validity')],
-      words.services.map((s) => [pick(s.label) || s.code, pick(s.definition), words.unit(s.code), s.validity ?? '']))];
 }
 
 export async function render(main, context) {

@@ -5,9 +5,9 @@ import { el, field, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
 import { t } from '/shared/i18n.js';
 import * as alerts from '/alerts.js';
-import { check, choice, keepAges, once } from '/parts.js';
+import { check, choice, keepAges, once } from '/shared/parts.js';
 import { keyOf, rowNode, rowTable } from '/rows.js';
-import { pick, whenWords, Words } from '/words.js';
+import { pick, whenWords, Words } from '/shared/words.js';
 
 const PAGE = 100; // rows at first, and at each "more"
 const MOST = 1000; // rows at a time, as the daemon gives them

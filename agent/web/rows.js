@@ -2,8 +2,8 @@
 // the preview of what a partner sees. Everything in a row was written by somebody else.
 import { el } from '/shared/dom.js';
 import { t } from '/shared/i18n.js';
-import { age, badge, figureNode, freshBadge, phoneNode, statusBadge } from '/parts.js';
-import { figure, whenWords } from '/words.js';
+import { age, badge, figureNode, freshBadge, phoneNode, statusBadge } from '/shared/parts.js';
+import { figure, whenWords } from '/shared/words.js';
 
 export const keyOf = (row) => JSON.stringify([row.member, row.site, row.service, row.ward]);
 

@@ -5,9 +5,9 @@ import { el, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
 import { dateTime, t } from '/shared/i18n.js';
 import { confirmSuggested, editAudience, memberLabel } from '/audience.js';
-import { act, badge, choice, dialog, keepAges, message, once, table } from '/parts.js';
+import { act, badge, choice, dialog, keepAges, message, once, table } from '/shared/parts.js';
 import { rowNode, rowTable } from '/rows.js';
-import { actorWords, coded, precisionWords, Words } from '/words.js';
+import { actorWords, coded, precisionWords, Words } from '/shared/words.js';
 
 const AUDIT_DAYS = 14;
 const AUDIT_PAGES = 20;

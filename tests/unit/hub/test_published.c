@@ -329,3 +329,80 @@ Test(example, the_page_says_the_same) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         cr_assert(strstr(text, rows[i]), "the page lacks '%s'", rows[i]);
 }
+
+/* ---- reading what was published ---- */
+
+static json_t *ask(const char *path, const char *day) {
+    struct error e = {0};
+    json_t *answer = NULL;
+    json_t *query = day ? json_pack("{s:s, s:s, s:s}", "service", "bed", "from", day, "to", day)
+                        : json_pack("{s:s}", "service", "bed");
+    cr_assert_eq(town_call(&t, API_GET, path, query, NULL, &answer, &e), ERR_OK, "%s", e.detail);
+    return answer;
+}
+
+static json_t *shown(void) {
+    return ask("/v1/published", "2025-11-20");
+}
+
+static void open_with_public_page(void) {
+    char path[PATH_MAX + 16];
+    town_close(&t);
+    snprintf(path, sizeof path, "%s/" SETTINGS_FILE, t.dir);
+    FILE *file = fopen(path, "a");
+    cr_assert(file && fputs("public = yes\n", file) >= 0 && fclose(file) == 0);
+    town_open(&t);
+}
+
+/* Reading publishes nothing and shows nothing that is newer than what was published. */
+Test(example, reading_shows_what_was_published_last) {
+    tell_first_day();
+    expect_rows(shown(), "all *");
+    expect_rows(shown(), "all *");
+    expect_rows(publics(), "all 24-26/7 | east * | north 9-9/3 | south *");
+    expect_rows(shown(), "all 24-26/7 | north 9-9/3");
+    tell(&(struct told){A, 1, "north", false, 5, 24, 0});
+    tell(&(struct told){B, 1, "north", false, 3, 24, 0});
+    tell(&(struct told){C, 1, "north", false, 4, 24, 0});
+    expect_rows(shown(), "all 24-26/7 | north 9-9/3");
+    expect_rows(publics(), "all 27-29/7 | east * | north 12-12/3 | south *");
+    expect_rows(shown(), "all 27-29/7 | north 12-12/3");
+    expect_rows(ask("/v1/published", NULL), "all *");
+}
+
+Test(example, what_is_hidden_again_is_not_read) {
+    tell_first_day();
+    json_decref(publics());
+    for (int i = A; i <= C; i++) {
+        char name[2] = {(char)('A' + i), '\0'};
+        town_change(&t, name, "remove");
+    }
+    json_decref(publics());
+    json_t *answer = shown(), *row;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "rows"), i, row) {
+        if (!json_is_true(json_object_get(row, "suppressed")))
+            continue;
+        cr_assert(json_is_null(json_object_get(json_object_get(row, "available"), "low")));
+        cr_assert(json_is_null(json_object_get(row, "members")));
+        cr_assert(json_is_null(json_object_get(row, "published_at")));
+    }
+    expect_rows(answer, "all 15-17/4 | north *");
+}
+
+Test(example, the_public_route_is_off_unless_configured) {
+    struct error e = {0};
+    json_t *answer = NULL;
+    tell_first_day();
+    json_decref(publics());
+    cr_assert_eq(town_call(&t, API_GET, "/v1/public/aggregate", NULL, NULL, &answer, &e),
+                 ERR_NOT_FOUND);
+    open_with_public_page();
+    answer = ask("/v1/public/aggregate", "2025-11-20");
+    cr_assert_str_eq(json_string_value(json_object_get(answer, "network")), "Town");
+    cr_assert_eq(json_integer_value(json_object_get(answer, "k")), 3);
+    cr_assert_null(json_object_get(answer, "members"));
+    cr_assert(json_is_string(
+        json_object_get(json_array_get(json_object_get(answer, "services"), 0), "code")));
+    expect_rows(answer, "all 24-26/7 | north 9-9/3");
+}

@@ -297,3 +297,33 @@ Test(routes, every_route_has_its_role) {
     gate_expect_roles(routes, count);
     gate_expect_refusals(routes, count);
 }
+
+/* Whose figures are current, expired, or never came. */
+Test(routes, coverage_by_member) {
+    struct town t;
+    struct person p, q;
+    struct circle circle;
+    town_init(&t, 3, NULL);
+    person_join(&t, &p, "Huis Noord", "provider");
+    person_join(&t, &q, "Huis Zuid", "provider");
+    const struct figures two[] = {{.site = 1, .service = "bed", .free = known(3)},
+                                  {.site = 2,
+                                   .service = "bed",
+                                   .free = known(1),
+                                   .observed_ms = t.now_ms,
+                                   .valid_until_ms = t.now_ms + TOWN_HOUR_MS}};
+    person_share(&t, &p, &circle, "exact", two, 2);
+    t.now_ms += 2 * TOWN_HOUR_MS;
+    json_t *rows = town_get(&t, "/v1/coverage");
+    cr_assert_eq(json_array_size(rows), 2);
+    expect_row(rows, 0,
+               "{\"member\":\"Huis Noord\",\"reported\":true,"
+               "\"services\":{\"bed\":{\"current\":1,\"expired\":1}}}");
+    expect_row(rows, 1, "{\"member\":\"Huis Zuid\",\"reported\":false,\"services\":{}}");
+    json_decref(rows);
+    town_change(&t, "Huis Zuid", "suspend");
+    rows = town_get(&t, "/v1/coverage");
+    cr_assert_eq(json_array_size(rows), 1);
+    json_decref(rows);
+    town_done(&t);
+}

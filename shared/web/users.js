@@ -4,7 +4,7 @@ import { del, get, post } from '/shared/api.js';
 import { el, field, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
 import { dateTime, errorText, t } from '/shared/i18n.js';
-import { act, choice, dialog, message, once, table } from '/parts.js';
+import { act, choice, dialog, message, once, table } from '/shared/parts.js';
 
 const roles = ['viewer', 'editor', 'admin'];
 const roleOptions = () => roles.map((r) => [r, t(`users.${r}`)]);

@@ -1,4 +1,4 @@
-// Owns how the agent's values are said in words: the charter's labels, figures at their precision,
+// Owns how values are said in words: the charter's labels, figures at their precision,
 // ages, statuses. Must not fetch or change anything.
 import { current, locale, t } from '/shared/i18n.js';
 

@@ -2,7 +2,7 @@
 // Must not fetch or change anything.
 import { el, replace } from '/shared/dom.js';
 import { errorText, t } from '/shared/i18n.js';
-import { ageWords, dial, figure, mark } from '/words.js';
+import { ageWords, dial, figure, mark } from '/shared/words.js';
 
 export const badge = (kind, text, sign) =>
   el('span', { class: `badge ${kind}` }, sign && el('span', { 'aria-hidden': 'true' }, `${sign} `), text);
