@@ -43,6 +43,28 @@ static enum err where_pair(const char *text, size_t len, struct attribute *ret, 
     return ERR_OK;
 }
 
+static bool can_have(const struct charter_service *service, const struct attribute *wanted) {
+    const struct charter_attribute *known = charter_attribute(service, wanted->name);
+    return known && charter_value_allowed(known, wanted->value);
+}
+
+/* A name or value mistyped would find nothing, and look like no room. */
+static enum err check_where(const struct charter *charter, const struct charter_service *service,
+                            const struct find_filter *filter, struct error *e) {
+    for (size_t i = 0; i < filter->where_count; i++) {
+        const struct attribute *wanted = &filter->where[i];
+        bool possible = service && can_have(service, wanted);
+        for (size_t k = 0; !service && k < charter->service_count; k++)
+            possible |= can_have(&charter->services[k], wanted);
+        if (!possible)
+            return error_at(e, ERR_DATA, "where", 0, 0,
+                            "found '%s=%s', expected an attribute and a value of it that the "
+                            "charter gives %s",
+                            wanted->name, wanted->value, service ? service->code : "a service");
+    }
+    return ERR_OK;
+}
+
 static enum err parse_where(const char *text, struct find_filter *filter, struct error *e) {
     while (*text) {
         size_t len = strcspn(text, ",");
@@ -75,6 +97,8 @@ enum err find_filter_parse(struct agent *a, const char *service, const char *min
     }
     if (code == ERR_OK && where)
         code = parse_where(where, &filter, e);
+    if (code == ERR_OK)
+        code = check_where(agent_charter(a), known, &filter, e);
     if (code != ERR_OK)
         records_hide_numbers(e, false);
     else

@@ -208,13 +208,26 @@ static int status_order(enum status status) {
     return 2;
 }
 
+/* What a row is worth to somebody who looks for room. */
+enum use { ROOM, PERHAPS, NOT_KNOWN, NO_ROOM };
+
+static enum use use_of(const struct disclosed *d, bool known, int64_t room) {
+    if (!takes(d->status))
+        return NO_ROOM;
+    if (!known)
+        return NOT_KNOWN;
+    if (room > 0)
+        return ROOM;
+    return d->light == LIGHT_ORANGE ? PERHAPS : NO_ROOM;
+}
+
 struct found_rank found_rank(const struct found *f, int64_t now_ms) {
     const struct disclosed *d = &f->line->figure;
     struct found_rank rank = {.expired = freshness_of(d, now_ms) == FRESH_EXPIRED,
                               .status = status_order(d->status),
                               .observed_ms = d->observed_ms};
     bool known = found_room(f, now_ms, &rank.room);
-    rank.use = !takes(d->status) || (known && rank.room <= 0) ? 2 : known ? 0 : 1;
+    rank.use = (int)use_of(d, known, rank.room);
     for (int i = f->service->decimals; i < 3; i++)
         rank.room *= 10;
     return rank;

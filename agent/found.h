@@ -35,8 +35,7 @@ bool found_takes(const struct found *f, int64_t now_ms);
 /* How rows are ordered, without the texts. */
 struct found_rank {
     bool expired;
-    int use; /* 0: room and takes people, 1: takes people, room unknown, 2: no room or takes nobody
-              */
+    int use;      /* enum use of found.c */
     int64_t room; /* in thousandths */
     int status;
     int64_t observed_ms;

@@ -41,7 +41,6 @@ static int64_t beginning(const struct zone *zone, int64_t noon_ms) {
 static enum err parse_bound(const struct zone *zone, const char *name, const char *text, bool end,
                             int64_t *ret, struct error *e) {
     int year = 0, month = 0, day = 0;
-    struct error why = {0};
     if (!text)
         return ERR_OK;
     if (text_parse_day(text, &year, &month, &day, NULL) == ERR_OK) {
@@ -49,9 +48,12 @@ static enum err parse_bound(const struct zone *zone, const char *name, const cha
             beginning(zone, zone_instant(zone, year, month, day, 12, 0) + (end ? MS_PER_DAY : 0));
         return ERR_OK;
     }
-    if (zone_parse_time(zone, text, ret, &why) != ERR_OK)
-        return error_at(e, ERR_DATA, name, 0, 0, "%s", why.detail);
-    return ERR_OK;
+    if (text_parse_time(text, ret, NULL) == ERR_OK)
+        return ERR_OK;
+    return error_at(e, ERR_DATA, name, 0, 0,
+                    "found '%.40s', expected a day such as 2026-11-20, or a time such as "
+                    "2026-11-20T14:05:09Z or 2026-11-20T15:05:09+01:00",
+                    text);
 }
 
 static enum err parse(struct agent *a, const struct past_filter *f, struct asked *ret,

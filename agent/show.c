@@ -184,10 +184,13 @@ void show_import(const json_t *answer, FILE *out) {
     json_array_foreach(json_object_get(answer, "lines"), i, line) {
         const char *ward = json_string_value(json_object_get(line, "ward"));
         const char *place = json_string_value(json_object_get(line, "place"));
-        fprintf(out, "line %s: %s %s%s%s%s%s: %s\n", show_cell(line, "row", text[0]),
-                show_cell(line, "site", text[1]), show_cell(line, "service", text[2]),
-                ward ? " " : "", ward ? ward : "", place ? " place " : "", place ? place : "",
-                show_cell(line, "action", text[3]));
+        if (json_integer_value(json_object_get(line, "row")) > 0)
+            fprintf(out, "line %s: ", show_cell(line, "row", text[0]));
+        else
+            fputs("in no line: ", out);
+        fprintf(out, "%s %s%s%s%s%s: %s\n", show_cell(line, "site", text[1]),
+                show_cell(line, "service", text[2]), ward ? " " : "", ward ? ward : "",
+                place ? " place " : "", place ? place : "", show_cell(line, "action", text[3]));
         import_changes(line, out);
     }
     fprintf(out, "%s of %s rows used:", show_cell(answer, "rows_used", text[0]),
@@ -195,6 +198,10 @@ void show_import(const json_t *answer, FILE *out) {
     for (size_t k = 0; k < 6; k++)
         fprintf(out, "%s %s %s", k > 0 ? "," : "", show_cell(answer, counts[k], text[k]),
                 counts[k]);
+    const json_t *past = json_object_get(answer, "history");
+    if (past)
+        fprintf(out, ". History: %s recorded, %s known already",
+                show_cell(past, "recorded", text[0]), show_cell(past, "unchanged", text[1]));
     fputs(json_is_true(json_object_get(answer, "dry_run")) ? ". Dry run: nothing was changed.\n"
                                                            : ".\n",
           out);

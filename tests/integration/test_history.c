@@ -182,6 +182,10 @@ Test(history, a_long_table_goes_to_partners_and_to_one_that_comes_later) {
     report = AGENT(&net, "A", "import", table, "--profile", profile, "--history");
     cr_assert_eq(number_at(report, "history.recorded"), 0, "the same file twice changes nothing");
     cr_assert_eq(number_at(report, "history.unchanged"), DAYS);
+    const struct result *again = LAB_OK(&lab, "plek-agent", "import", table, "--profile", profile,
+                                        "--history", "--dir", network_dir(&net, "A"));
+    cr_assert(strstr(again->out, lab_text(&lab, "History: 0 recorded, %d known already.\n", DAYS)),
+              "%s", again->out);
     cr_assert_eq(available_at_b(), 1, "old rows do not become the current figure");
     network_add(&net, "C", NULL);
     network_approve(&net, "A", (const char *const[]){"C", NULL});

@@ -240,6 +240,9 @@ Test(tables, places_come_from_a_table_too) {
     report = AGENT(&net, "A", "place", "import", csv, "--profile", profile);
     cr_assert_eq(number_at(report, "unchanged"), 3);
     lab_write(csv, "kamer;stand\n1;vrij\n2;vrij\n");
+    const struct result *r = LAB_OK(&lab, "plek-agent", "place", "import", csv, "--profile",
+                                    profile, "--dry-run", "--dir", network_dir(&net, "A"));
+    cr_assert(strstr(r->out, "in no line: A bed place 3: removed\n"), "%s", r->out);
     report = AGENT(&net, "A", "place", "import", csv, "--profile", profile);
     cr_assert_eq(number_at(report, "changed"), 1);
     cr_assert_eq(number_at(report, "removed"), 1);

@@ -250,6 +250,23 @@ Test(find, the_most_useful_comes_first) {
     world_done(&w);
 }
 
+Test(find, lights_come_green_orange_unknown_red) {
+    static const char *const order[] = {"much", "some", "unknown", "none"};
+    struct world w;
+    two(&w, ALL_TO_B("light"));
+    world_set(&w, A, "bed", "none", "free=0");
+    world_set(&w, A, "bed", "unknown", "need=1");
+    world_set(&w, A, "bed", "some", "free=1");
+    world_set(&w, A, "bed", "much", "free=9");
+    world_settle(&w);
+    json_t *rows = find(&w, "bed", NULL, NULL, NULL);
+    cr_assert_eq(json_array_size(rows), sizeof order / sizeof order[0]);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        cr_expect_str_eq(text_at(rows, i, "ward"), order[i], "place %zu", i);
+    json_decref(rows);
+    world_done(&w);
+}
+
 static void set_region(struct world *w, int i, const char *region) {
     struct error e = {0};
     char sql[128];
@@ -301,6 +318,11 @@ Test(find, what_is_not_a_filter_is_refused) {
     RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "a=b,,c=d", &f, &e), ERR_DATA);
     RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "a=b,a=b,a=b,a=b,a=b,a=b,a=b,a=b,a=b", &f, &e),
               ERR_DATA);
+    RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "security=hihg", &f, &e), ERR_DATA);
+    RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "safety=high", &f, &e), ERR_DATA);
+    RUN_FAILS(find_filter_parse(b, "care", NULL, NULL, "security=high", &f, &e), ERR_DATA);
+    cr_assert_str_eq(e.file, "where");
+    cr_assert_not_null(strstr(e.detail, "'security=high'"), "%s", e.detail);
     RUN_FAILS(find_filter_parse(b, "111222333", NULL, NULL, NULL, &f, &e), ERR_NOT_FOUND);
     cr_assert_null(strstr(e.detail, "111222333"), "a citizen service number: %s", e.detail);
     RUN_FAILS(find_filter_parse(b, NULL, NULL, NULL, "111222333", &f, &e), ERR_DATA);

@@ -319,6 +319,7 @@ Test(past, rows_are_asked_for_by_member_service_and_time) {
     f = (struct past_filter){.from = "yesterday"};
     RUN_FAILS(past_rows(b, &f, &rows, &e), ERR_DATA);
     cr_assert_str_eq(e.file, "from");
+    cr_assert_null(strstr(e.detail, "noon"), "a day is all of it: %s", e.detail);
     world_done(&w);
 }
 
