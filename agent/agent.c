@@ -104,6 +104,10 @@ unsigned agent_take_events(struct agent *a) {
     return events;
 }
 
+void agent_rest(struct agent *a) {
+    db_rest(agent_db(a));
+}
+
 struct import_sessions **agent_import_sessions(struct agent *a) {
     return &a->import_sessions;
 }

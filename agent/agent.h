@@ -104,6 +104,8 @@ const struct agent_connection *agent_connection(const struct agent *a);
 #define AGENT_EVENT_STATUS 4u
 void agent_raise_event(struct agent *a, unsigned events);
 unsigned agent_take_events(struct agent *a);
+/* For quiet moments: what is only kept to be quick goes. */
+void agent_rest(struct agent *a);
 
 /* Where import_session.c keeps the imports that are under way; they end with the agent. */
 struct import_sessions;

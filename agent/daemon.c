@@ -2,6 +2,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -24,7 +25,8 @@
 #define READ_SIZE (16 * 1024)
 #define AGENT_FD_LIMIT 256
 #define STOP_GRACE_MS 2000
-#define WEB_OPEN_MAX 128 /* requests and followers at a time */
+#define REST_AFTER_MS 10000 /* of work, whatever else comes meanwhile */
+#define WEB_OPEN_MAX 128    /* requests and followers at a time */
 #define WEB_FOLLOWERS_MAX 64
 
 /* Made by CMake from agent/web and shared/web. */
@@ -38,7 +40,7 @@ struct daemon {
     struct agent *agent;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
-    uv_timer_t limit, newcomers;
+    uv_timer_t limit, newcomers, rest;
     struct lws_context *context;
     struct web *web;  /* DIR/api.sock */
     struct web *site; /* browsers */
@@ -77,6 +79,15 @@ static void tell_event(struct daemon *d, const char *name) {
         web_event(d->site, name);
 }
 
+/* A network of a thousand partners is read through a cache that nobody needs until the next time.
+ */
+static void on_rest(uv_timer_t *timer) {
+    struct daemon *d = timer->data;
+    agent_rest(d->agent);
+    malloc_trim(0);
+}
+
+/* After any work. */
 static void tell_events(struct daemon *d) {
     static const struct {
         unsigned bit;
@@ -88,6 +99,8 @@ static void tell_events(struct daemon *d) {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (events & names[i].bit)
             tell_event(d, names[i].name);
+    if (!uv_is_active((uv_handle_t *)&d->rest) && !d->stopping)
+        uv_timer_start(&d->rest, on_rest, REST_AFTER_MS, 0);
 }
 
 /* Who waits to be let in, and who waited long enough. */
@@ -257,7 +270,8 @@ static enum err open_loop(struct daemon *d, struct error *e) {
     uv_signal_init(&d->loop, &d->interrupt);
     uv_timer_init(&d->loop, &d->limit);
     uv_timer_init(&d->loop, &d->newcomers);
-    d->terminate.data = d->interrupt.data = d->limit.data = d->newcomers.data = d;
+    uv_timer_init(&d->loop, &d->rest);
+    d->terminate.data = d->interrupt.data = d->limit.data = d->newcomers.data = d->rest.data = d;
     return create_context(d, e);
 }
 
@@ -402,6 +416,7 @@ static void close_loop(struct daemon *d) {
     uv_close((uv_handle_t *)&d->interrupt, NULL);
     uv_close((uv_handle_t *)&d->limit, NULL);
     uv_close((uv_handle_t *)&d->newcomers, NULL);
+    uv_close((uv_handle_t *)&d->rest, NULL);
     watch_close(d->watch);
     web_work_stop(d->work);
     if (d->context) {

@@ -177,7 +177,7 @@ static const struct allowed *find_allowed(const struct allowed_list *members,
 enum err recipients_of(struct agent *a, const struct policy_audience *audience,
                        const struct approvals *approvals, struct recipients *ret, struct error *e) {
     const struct directory *d = agent_directory(a);
-    struct allowed_list members;
+    struct allowed_list members = {.list = NULL};
     enum err code = allowed_members(a, audience, approvals, &members, e);
     if (code != ERR_OK)
         return code;

@@ -469,17 +469,22 @@ static enum err applied_when(struct agent *a, json_t **ret_when, json_t **ret_ac
 }
 
 enum err sharing_show(struct agent *a, json_t **ret, struct error *e) {
-    json_t *when = NULL, *actor = NULL;
+    json_t *when = NULL, *actor = NULL, *withdrawn = NULL, *paused = NULL;
     enum err code = agent_need_joined(a, e);
     if (code != ERR_OK)
         return code;
     code = applied_when(a, &when, &actor, e);
+    if (code == ERR_OK)
+        code = withdraw_list(a, &withdrawn, e);
+    if (code == ERR_OK)
+        code = pause_list(a, &paused, e);
     const struct policy *policy = agent_policy(a);
     json_t *named = policy ? policy_to_json_named(policy, agent_directory(a))
                            : json_pack("{s:[]}", "audiences");
     json_t *made =
-        json_pack("{s:I, s:O, s:O, s:O}", "version", (json_int_t)agent_policy_version(a), "applied",
-                  when, "actor", actor, "audiences", json_object_get(named, "audiences"));
+        json_pack("{s:I, s:O*, s:O*, s:O*, s:o*, s:o*}", "version",
+                  (json_int_t)agent_policy_version(a), "applied", when, "actor", actor, "audiences",
+                  json_object_get(named, "audiences"), "withdrawn", withdrawn, "paused", paused);
     json_decref(when);
     json_decref(actor);
     json_decref(named);

@@ -49,6 +49,17 @@ static void print_audiences(const json_t *audiences, FILE *out) {
     print_table(t, out);
 }
 
+/* Audiences of the policy that nothing is sealed to now. */
+static void print_halted(const json_t *answer, const char *key, const char *note, FILE *out) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(answer, key), i, row) {
+        char audience[SHOW_TEXT_SIZE], since[SHOW_TEXT_SIZE];
+        fprintf(out, "\n%s: %s, since %s (%s)\n", key, show_cell(row, "audience", audience),
+                show_cell(row, "since", since), note);
+    }
+}
+
 void show_policy(const json_t *answer, FILE *out) {
     char version[SHOW_TEXT_SIZE], applied[SHOW_TEXT_SIZE];
     if (json_integer_value(json_object_get(answer, "version")) == 0) {
@@ -59,6 +70,8 @@ void show_policy(const json_t *answer, FILE *out) {
     fprintf(out, "Policy version %s, applied %s\n\n", show_cell(answer, "version", version),
             show_cell(answer, "applied", applied));
     print_audiences(json_object_get(answer, "audiences"), out);
+    print_halted(answer, "withdrawn", "plek-agent withdraw --undo shares again", out);
+    print_halted(answer, "paused", "what they saw before stays until it expires", out);
 }
 
 static void print_list(const json_t *object, const char *key, const char *text, FILE *out) {

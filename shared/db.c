@@ -229,6 +229,11 @@ void db_checkpoint(struct db *db) {
     sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
+void db_rest(struct db *db) {
+    db_checkpoint(db);
+    sqlite3_db_release_memory(db->handle);
+}
+
 int64_t db_changes(struct db *db) {
     return sqlite3_changes64(db->handle);
 }

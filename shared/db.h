@@ -93,6 +93,8 @@ int64_t db_last_rowid(struct db *db);
 bool db_in_transaction(const struct db *db);
 /* PASSIVE checkpoint, for idle moments. */
 void db_checkpoint(struct db *db);
+/* The same, and the page cache goes back to the system. */
+void db_rest(struct db *db);
 
 /* DIR/lock: taken with flock for the life of the process. ERR_LOCKED names the holder's pid when it
  * is written there. The caller closes with lock_release. */

@@ -287,7 +287,8 @@ static void check_names(const struct json_at *audiences, const struct policy *p)
 
 static void read_policy(const struct reader *r, const struct json_at *at, struct policy *ret) {
     /* what `policy show` adds is read over, so that what was shown can be edited and given back */
-    static const char *const keys[] = {"format", "version", "applied", "actor", "audiences", NULL};
+    static const char *const keys[] = {"format",    "version",   "applied", "actor",
+                                       "audiences", "withdrawn", "paused",  NULL};
     json_only(at, keys);
     struct json_at format = json_optional(at, "format");
     struct json_at version = json_optional(at, "version");

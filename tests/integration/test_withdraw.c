@@ -48,6 +48,8 @@ Test(withdraw, is_heard_by_who_is_there_and_who_was_away) {
     EVENTUALLY(found("B") == 0);
     EVENTUALLY(number_at(network_sum(&net, "bed"), "sites_current") == 0);
     cr_assert_eq(json_array_size(json_object_get(AGENT(&net, "A", "status"), "withdrawn")), 1);
+    cr_assert_not_null(row_where(json_object_get(AGENT(&net, "A", "policy", "show"), "withdrawn"),
+                                 "audience", "all"));
     AGENT_DO(&net, "A", "set", "bed", "free=8");
     EVENTUALLY(network_drained(&net, "A"));
     cr_assert_eq(found("B"), 0, "a withdrawn audience got something newer");
