@@ -45,7 +45,8 @@ static enum err read_words(const char *dir, const char *name, struct key_file *f
     buf_init(&content, FILE_MAX);
     code = files_read(f->path, &content, e);
     if (code == ERR_OK) {
-        memcpy(f->text, content.data, content.len);
+        if (content.len > 0)
+            memcpy(f->text, content.data, content.len);
         f->text[content.len] = '\0';
         char *rest = NULL;
         f->count = 0;

@@ -231,6 +231,12 @@ void db_checkpoint(struct db *db) {
 
 void db_rest(struct db *db) {
     db_checkpoint(db);
+    for (int i = 0; i < db->count; i++) {
+        if (db->running[i])
+            continue;
+        sqlite3_finalize(db->prepared[i]);
+        db->prepared[i] = NULL;
+    }
     sqlite3_db_release_memory(db->handle);
 }
 
@@ -248,11 +254,21 @@ static sqlite3_stmt *query_prepared(const struct db_query *q) {
     return q->db->prepared[q->statement];
 }
 
+/* All were prepared at open, so that none is wrong; db_rest lets go of them. */
+static int query_prepare(struct db *db, int statement) {
+    if (db->prepared[statement] != NULL)
+        return SQLITE_OK;
+    errno = 0;
+    return db_result(db,
+                     sqlite3_prepare_v3(db->handle, db->table[statement].sql, -1,
+                                        SQLITE_PREPARE_PERSISTENT, &db->prepared[statement], NULL));
+}
+
 struct db_query db_query(struct db *db, int statement) {
     assert(statement >= 0 && statement < db->count);
     assert(!db->running[statement]);
     db->running[statement] = true;
-    return (struct db_query){db, statement, SQLITE_OK};
+    return (struct db_query){db, statement, query_prepare(db, statement)};
 }
 
 /* The parameter's number; 0 when the query failed already, so that nothing is bound. */
@@ -357,7 +373,8 @@ enum err db_finish(struct db_query *q, struct error *e) {
         code = db_doomed(db, e);
     else if (code != ERR_OK)
         code = db_fail(db, q->rc, db->table[q->statement].name, e);
-    sqlite3_clear_bindings(statement);
+    if (statement != NULL) /* it could not be prepared again */
+        sqlite3_clear_bindings(statement);
     db->running[q->statement] = false;
     return code;
 }

@@ -93,7 +93,7 @@ int64_t db_last_rowid(struct db *db);
 bool db_in_transaction(const struct db *db);
 /* PASSIVE checkpoint, for idle moments. */
 void db_checkpoint(struct db *db);
-/* The same, and the page cache goes back to the system. */
+/* The same, and the page cache and the prepared statements that do not run go. */
 void db_rest(struct db *db);
 
 /* DIR/lock: taken with flock for the life of the process. ERR_LOCKED names the holder's pid when it

@@ -441,6 +441,28 @@ Test(db, bindings_do_not_leak_into_the_next_run) {
     db_close(db);
 }
 
+Test(db, a_rest_disturbs_nothing_that_runs_or_waits) {
+    struct db *db = open_with(&schema);
+    cr_assert_eq(add(db, "a", 1), ERR_OK);
+    cr_assert_eq(add(db, "b", 2), ERR_OK);
+    struct db_query q = db_query(db, LIST);
+    cr_assert(db_step(&q));
+    db_rest(db);
+    cr_assert(db_step(&q));
+    cr_expect_str_eq(db_column_text(&q, 0), "b");
+    cr_assert_eq(db_finish(&q, &e), ERR_OK);
+    db_rest(db);
+    db_rest(db);
+    cr_assert_eq(db_begin(db, &e), ERR_OK);
+    cr_assert_eq(add(db, "c", 3), ERR_OK);
+    db_rest(db);
+    cr_assert_eq(add(db, "a", 4), ERR_CONFLICT);
+    db_rollback(db);
+    cr_expect_eq(read_one(db, COUNT), 2);
+    db_close(db);
+    cr_expect_eq(raw_int("SELECT count(*) FROM item"), 2);
+}
+
 Test(db, violated_constraints_are_conflicts_and_harmless) {
     struct db *db = open_with(&schema);
     cr_assert_eq(add(db, "a", 1), ERR_OK);
