@@ -112,7 +112,7 @@ export function coded(group, code, values) {
   return said === `${group}.${code}` ? code : said;
 }
 
-// "user:anna" -> "anna"; whoever works at the computer itself has only a number there.
+// "user:beheer" -> "beheer"; whoever works at the computer itself has only a number there.
 export function actorWords(actor) {
   const [, kind, name] = /^(user|token|uid):(.*)$/.exec(actor ?? '') ?? [];
   if (kind === 'user') return name;

@@ -56,7 +56,7 @@ async function ours() {
 
 before(async () => {
   await makeNetwork();
-  front = await new Front(root, join(net.dirOf(US), 'api.sock'), { user: 'anna', role: 'admin', member: US, network: 'Noord' }).listen();
+  front = await new Front(root, join(net.dirOf(US), 'api.sock'), { user: 'beheer', role: 'admin', member: US, network: 'Noord' }).listen();
   browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
 
@@ -573,7 +573,7 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   await net.stop(US);
   net.agents.get(US).options = ['--web', '127.0.0.1:0'];
   const { web } = await net.startAgent(US);
-  const said = await net.at(US, ['user', 'add', 'anna', '--role', 'admin']);
+  const said = await net.at(US, ['user', 'add', 'beheer', '--role', 'admin']);
   const secret = /#invite=[\w-]+/.exec(said)[0];
   const password = 'vier rustige woorden samen';
   await page.goto(`${web}/${secret}`);
@@ -590,7 +590,7 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   const night = line('Nachtopvang');
   await button(night, 'Klopt nog').click();
   await reads(night.locator('.message'), 'Bevestigd.');
-  await reads(night.locator('.line-state'), 'door anna');
+  await reads(night.locator('.line-state'), 'door beheer');
   await page.getByRole('link', { name: 'Gebruikers' }).click();
   await page.getByRole('heading', { name: 'Gebruiker toevoegen' }).waitFor();
   await accessible('users');
@@ -610,7 +610,7 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   await page.getByRole('button', { name: 'epd verwijderen' }).click();
   await button(dialog, 'Verwijderen').click();
   await reads(page.locator('main'), 'Er zijn geen sleutels.');
-  await page.getByRole('link', { name: 'anna' }).click();
+  await page.getByRole('link', { name: 'beheer' }).click();
   await page.getByLabel('Huidig wachtwoord').fill('iets anders dan dat');
   await page.getByLabel('Nieuw wachtwoord', { exact: true }).fill('vijf andere rustige woorden samen');
   await page.getByLabel('Nog een keer').fill('vijf andere rustige woorden samen');

@@ -32,7 +32,7 @@ before(async () => {
   await net.at(US, ['site', 'set', US, '--region', 'noord']);
   await net.policy(US, [{ name: 'hub', members: ['@hub'], services: ['*'], precision: 'exact' }]);
   await net.at(US, ['set', 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', '--site', US]);
-  await hub('user', 'add', 'jan', '--role', 'admin').then((said) => { net.invite = /#invite=[\w-]+/.exec(said)[0]; });
+  await hub('user', 'add', 'balie', '--role', 'admin').then((said) => { net.invite = /#invite=[\w-]+/.exec(said)[0]; });
   browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
   await open();
   await page.goto(url(`/${net.invite}`));
@@ -130,7 +130,7 @@ test('over time and network: a table beside the picture, members, charter, users
   await shot('hub-network');
   await accessible('network');
   await go('users');
-  await reads(main(), 'jan');
+  await reads(main(), 'balie');
   await accessible('users');
 });
 

@@ -53,19 +53,19 @@ static void make_user(const char *name, const char *role, char body[static 256])
     snprintf(body, 256, "{\"token\":\"%s\",\"password\":\"" GATE_PASSWORD "\"}", token);
 }
 
-#define JAN "{\"user\":\"jan\",\"password\":\"" GATE_PASSWORD "\"}"
+#define BALIE "{\"user\":\"balie\",\"password\":\"" GATE_PASSWORD "\"}"
 
 Test(login, gives_a_cookie_that_scripts_and_others_do_not_get) {
     struct browser b = {.cookie = ""};
     char link[256], expected[64];
-    make_user("jan", "editor", link);
+    make_user("balie", "editor", link);
     cr_assert(strstr(ask(&b, "GET /v1/status", "", NULL), " 401 "), "%s", b.answer);
     ask(&b, "POST /v1/invite", "", link);
     cr_assert(strstr(b.answer, " 200 "), "%s", b.answer);
     cr_assert(strstr(b.answer, "; Path=/; HttpOnly; SameSite=Strict\r\n"), "%s", b.answer);
     snprintf(expected, sizeof expected, "plek-%d=", served.port);
     cr_assert_eq(strncmp(b.cookie, expected, strlen(expected)), 0, "%s", b.cookie);
-    cr_assert(strstr(ask(&b, "GET /v1/status", "", NULL), "\"actor\":\"user:jan\""), "%s",
+    cr_assert(strstr(ask(&b, "GET /v1/status", "", NULL), "\"actor\":\"user:balie\""), "%s",
               b.answer);
     cr_assert(strstr(ask(&b, "POST /v1/echo", "", "{}"), " 200 "), "%s", b.answer);
     cr_assert(strstr(ask(&b, "GET /v1/users", "", NULL), "\"permission\""), "%s", b.answer);
@@ -74,7 +74,7 @@ Test(login, gives_a_cookie_that_scripts_and_others_do_not_get) {
 Test(login, behind_tls_the_cookie_is_for_tls_only) {
     struct browser b = {.cookie = ""};
     char link[256];
-    make_user("jan", "viewer", link);
+    make_user("balie", "viewer", link);
     ask(&b, "POST /v1/invite", "Origin: https://localhost\r\nSec-Fetch-Site: same-origin\r\n",
         link);
     cr_assert(strstr(b.answer, "; Secure\r\n"), "%s", b.answer);
@@ -85,7 +85,7 @@ Test(login, behind_tls_the_cookie_is_for_tls_only) {
 Test(login, changes_by_other_sites_are_refused) {
     struct browser b = {.cookie = ""}, forged;
     char link[256];
-    make_user("jan", "editor", link);
+    make_user("balie", "editor", link);
     ask(&b, "POST /v1/invite", "", link);
     forged = b;
     forged.csrf[0] = '\0';
@@ -95,7 +95,7 @@ Test(login, changes_by_other_sites_are_refused) {
     cr_assert(strstr(forged.answer, " 403 "), "%s", forged.answer);
     ask(&forged, "POST /v1/echo", "Sec-Fetch-Site: cross-site\r\n", "{}");
     cr_assert(strstr(forged.answer, " 403 "), "%s", forged.answer);
-    ask(&forged, "POST /v1/login", "Origin: http://localhost:1\r\n", JAN);
+    ask(&forged, "POST /v1/login", "Origin: http://localhost:1\r\n", BALIE);
     cr_assert(strstr(forged.answer, " 403 "), "%s", forged.answer);
 }
 
@@ -113,20 +113,20 @@ Test(login, other_types_of_body_are_refused) {
 Test(login, wrong_ones_are_told_apart_by_nothing) {
     struct browser a = {.cookie = ""}, b = {.cookie = ""}, own = {.cookie = ""};
     char link[256];
-    make_user("jan", "viewer", link);
+    make_user("balie", "viewer", link);
     ask(&own, "POST /v1/invite", "", link);
-    ask(&a, "POST /v1/login", "", "{\"user\":\"jan\",\"password\":\"raden maar\"}");
+    ask(&a, "POST /v1/login", "", "{\"user\":\"balie\",\"password\":\"raden maar\"}");
     ask(&b, "POST /v1/login", "", "{\"user\":\"niemand\",\"password\":\"raden maar\"}");
     cr_assert(strstr(a.answer, " 401 ") && strstr(a.answer, "\"credentials\""), "%s", a.answer);
     cr_assert_str_eq(a.answer, b.answer);
-    ask(&own, "POST /v1/login", "", JAN);
+    ask(&own, "POST /v1/login", "", BALIE);
     cr_assert(strstr(own.answer, " 200 "), "%s", own.answer);
 }
 
 Test(login, logging_out_takes_the_cookie_back) {
     struct browser b = {.cookie = ""}, before;
     char link[256];
-    make_user("jan", "viewer", link);
+    make_user("balie", "viewer", link);
     ask(&b, "POST /v1/invite", "", link);
     before = b;
     ask(&b, "POST /v1/logout", "", "{}");
@@ -137,7 +137,7 @@ Test(login, logging_out_takes_the_cookie_back) {
 Test(login, followers_have_to_be_known) {
     char link[256], request[512], out[4096];
     struct browser b = {.cookie = ""};
-    make_user("jan", "viewer", link);
+    make_user("balie", "viewer", link);
     ask(&b, "POST /v1/invite", "", link);
     int fds[3];
     for (int i = 0; i < 3; i++) {
@@ -177,7 +177,7 @@ Test(login, too_many_at_a_time_are_told_so) {
     enum { TRIES = SERVED_MAX_OPEN };
     int fds[TRIES], answered = 0;
     char out[2048];
-    static const char body[] = "{\"user\":\"jan\",\"password\":\"raden maar\"}";
+    static const char body[] = "{\"user\":\"balie\",\"password\":\"raden maar\"}";
     for (int i = 0; i < TRIES; i++) {
         char request[512];
         fds[i] = served_connect_browser(&served);

@@ -6,19 +6,29 @@
 #include "password.h"
 
 Test(password, easy_ones_are_refused) {
-    static const char *const bad[] = {
-        "",           "kort",          "123456789",    "1234567890",     "aaaaaaaaaaaa",
-        "0987654321", "abcdefghijklm", "Wachtwoord1!", "welkom20252026", "PASSWORD!!!",
-        "jan2026!!!", "qwertyuiop",    "1111111111",   "        zorg  "};
+    static const char *const bad[] = {"",
+                                      "kort",
+                                      "123456789",
+                                      "1234567890",
+                                      "aaaaaaaaaaaa",
+                                      "0987654321",
+                                      "abcdefghijklm",
+                                      "Wachtwoord1!",
+                                      "welkom20252026",
+                                      "PASSWORD!!!",
+                                      "balie2026!!!",
+                                      "qwertyuiop",
+                                      "1111111111",
+                                      "        zorg  "};
     static const char *const good[] = {"een zin van woorden", "paard accu nietje",
-                                       "\xC3\xA9\xC3\xA9n twee drie", "janneman zonder vrees",
+                                       "\xC3\xA9\xC3\xA9n twee drie", "balieman zonder vrees",
                                        "m4k1ng-n0ise"};
     struct error e = {0};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        cr_expect_eq(password_check(bad[i], "jan", &e), ERR_PASSWORD, "%s", bad[i]);
+        cr_expect_eq(password_check(bad[i], "balie", &e), ERR_PASSWORD, "%s", bad[i]);
     cr_expect_str_eq(e.file, "password");
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        cr_expect_eq(password_check(good[i], "jan", &e), ERR_OK, "%s: %s", good[i], e.detail);
+        cr_expect_eq(password_check(good[i], "balie", &e), ERR_OK, "%s: %s", good[i], e.detail);
 }
 
 Test(password, characters_count_not_bytes_and_there_is_a_most) {
