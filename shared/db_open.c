@@ -14,6 +14,7 @@
 #define DB_LOG_PAGES 1000
 #define DB_LOG_KEEP 2 /* a log grown by one big commit is cut back to so many times its size */
 #define DB_PAGE_BYTES 4096
+#define DB_PIECE_BYTES (64 * 1024) /* of the log, when it is written again */
 #define DB_SYNCHRONOUS_FULL 2
 
 static const char *const verb_sql[VERB_COUNT] = {
@@ -150,6 +151,40 @@ static enum err db_inspect(struct db *db, const struct db_schema *schema, int *r
     *ret_version = (int)version;
     *ret_fresh = fresh;
     return ERR_OK;
+}
+
+/* ---- the log that is there ---- */
+
+/* Writes the log's own bytes over themselves, and syncs them. */
+static int db_rewrite(sqlite3_file *log, uint8_t *piece) {
+    sqlite3_int64 size = 0, at = 0;
+    int rc = log->pMethods->xFileSize(log, &size);
+    for (; rc == SQLITE_OK && at < size; at += DB_PIECE_BYTES) {
+        int len = size - at < DB_PIECE_BYTES ? (int)(size - at) : DB_PIECE_BYTES;
+        rc = log->pMethods->xRead(log, piece, len, at);
+        if (rc == SQLITE_OK)
+            rc = log->pMethods->xWrite(log, piece, len, at);
+    }
+    if (rc == SQLITE_OK && size > 0)
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_FULL);
+    return rc;
+}
+
+/* A process that ended after a failed sync leaves a log that reads well and may be on no disk: the
+ * system drops what it could not write and says so once. Nothing is answered from it before it was
+ * written again. A log that an orderly end left behind is empty. */
+static enum err db_renew_log(struct db *db, struct error *e) {
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc != SQLITE_OK || log == NULL || log->pMethods == NULL)
+        return ERR_OK; /* a new database has none yet */
+    uint8_t *piece = malloc(DB_PIECE_BYTES);
+    if (piece == NULL)
+        return error_at(e, ERR_NO_MEMORY, db->path, 0, 0, "no memory to open the database");
+    errno = 0;
+    rc = db_result(db, db_rewrite(log, piece));
+    free(piece);
+    return rc == SQLITE_OK ? ERR_OK : db_fail(db, rc, "the log cannot be written again", e);
 }
 
 static enum err db_configure(struct db *db, const struct db_schema *schema, bool fresh,
@@ -299,6 +334,8 @@ enum err db_open(const char *path, const char *vfs, const struct db_schema *sche
     enum err code = db_open_handle(db, vfs, e);
     if (code == ERR_OK)
         code = db_inspect(db, schema, &version, &fresh, e);
+    if (code == ERR_OK)
+        code = db_renew_log(db, e);
     if (code == ERR_OK) {
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         code = db_configure(db, schema, fresh, e);

@@ -276,6 +276,27 @@ Test(sync, a_failing_write_or_sync_changes_nothing) {
     cr_assert_eq(rows_after_power_cut(0), rows);
 }
 
+/* A commit whose sync failed was refused, and yet the log reads as if it had been made: what a
+ * restart finds there has to be on the disk before anybody is told of it. */
+Test(sync, what_a_restart_reads_is_durable_first) {
+    for (size_t i = 0; i < FAULTS; i++) {
+        if (faults[i].kind != WATCH_SYNC)
+            continue;
+        struct db *db = open_watched();
+        int64_t rows = check_rows(db);
+        cr_assert_eq(add(db, rows + 1), ERR_OK, "%s", e.detail);
+        watch_vfs_fail(disk, WATCH_SYNC, 1, FOREVER, faults[i].rc, faults[i].error_number);
+        cr_assert_eq(add(db, rows + 2), faults[i].expected);
+        db_close(db); /* what it had written stays in the log */
+        watch_vfs_fail(disk, WATCH_SYNC, 1, 0, 0, 0);
+        db = open_watched();
+        int64_t told = check_rows(db);
+        cr_assert_eq(told, rows + 2, "nothing unsynced was there to be read");
+        cr_assert_eq(rows_after_power_cut(0), told);
+        db_close(db);
+    }
+}
+
 Test(sync, a_failing_checkpoint_costs_nothing) {
     struct db *db = open_watched();
     int64_t rows = 0;
