@@ -158,8 +158,7 @@ static enum err fill_heads(struct agent *a, struct agent_session_config *config,
         if (code == ERR_OK)
             code = read_head(&q, 3, &config->sent, e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(&q, code, e);
 }
 
 static enum err fill_cursors(struct agent *a, struct agent_session_config *config,

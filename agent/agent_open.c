@@ -50,8 +50,7 @@ static enum err load_network(struct db *db, struct agent_network *ret, struct er
     struct db_query q = db_query(db, SQL_NETWORK);
     if (db_step(&q))
         code = read_network_row(&q, &n, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     struct cert cert;
     if (code == ERR_OK && n.id != 0)
         code = cert_verify(bytes_of(n.cert, n.cert_len), &cert, e);
@@ -94,8 +93,7 @@ static enum err load_directory(struct db *db, const struct agent_network *n, str
     db_bind_int(&q, ":network", n->id);
     while (code == ERR_OK && db_step(&q))
         code = apply_stored(d, db_column_int(&q, 0), db_column_blob(&q, 1), e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         directory_free(d);
         return code;
@@ -119,8 +117,7 @@ static enum err load_renewals(struct db *db, const struct agent_network *n, stru
         if (code == ERR_OK)
             directory_renew(d, &agent, &at, &box);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(&q, code, e);
 }
 
 static enum err load_policy(struct db *db, const struct agent_network *n, const struct directory *d,
@@ -135,8 +132,7 @@ static enum err load_policy(struct db *db, const struct agent_network *n, const 
         code = policy_parse_stored(bytes_str(db_column_text(&q, 1)), "agent.db: policy", d, &policy,
                                    e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         policy_free(policy);
         return code;

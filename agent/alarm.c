@@ -7,15 +7,9 @@
 #include "status.h"
 #include "store.h"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* Somebody may be looking at the status when what is listed changed. */
 static enum err run_change(struct agent *a, struct db_query *q, struct error *e) {
-    enum err code = run(q, e);
+    enum err code = db_run_query(q, e);
     if (code == ERR_OK && db_changes(agent_db(a)) > 0)
         agent_raise_event(a, AGENT_EVENT_STATUS);
     return code;

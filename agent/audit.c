@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "listing.h"
 #include "sharing.h"
 #include "store.h"
 
@@ -94,25 +95,16 @@ static json_t *member_json(struct agent *a, const struct public_key *key) {
     return json_string(hex);
 }
 
+static json_t *listed_json(struct agent *a, struct db_query *q) {
+    struct public_key key;
+    bool good = key_from_bytes(&key, db_column_blob(q, 0), NULL) == ERR_OK;
+    return good ? member_json(a, &key) : json_string("?");
+}
+
 static enum err members_json(struct agent *a, int64_t group, json_t **ret, struct error *e) {
-    json_t *list = json_array();
-    int failed = list ? 0 : -1;
     struct db_query q = db_query(agent_db(a), SQL_JOURNAL_MEMBERS);
     db_bind_int(&q, ":group", group);
-    while (!failed && db_step(&q)) {
-        struct public_key key;
-        if (key_from_bytes(&key, db_column_blob(&q, 0), NULL) == ERR_OK)
-            failed = json_array_append_new(list, member_json(a, &key));
-    }
-    enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
-        code = no_memory(e);
-    if (code != ERR_OK) {
-        json_decref(list);
-        return code;
-    }
-    *ret = list;
-    return ERR_OK;
+    return listing_read(a, &q, listed_json, ret, e);
 }
 
 static json_t *services_json(const char *text) {
@@ -201,8 +193,7 @@ static enum err fill_page(struct agent *a, const struct asked *asked, json_t *ro
         if (code == ERR_OK && json_array_append_new(rows, row) != 0)
             code = no_memory(e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_next = next;
     return code;

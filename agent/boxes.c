@@ -63,9 +63,7 @@ static enum err put_row(struct agent *a, int64_t number, uint64_t seq, int64_t n
     db_bind_int(&q, ":number", number);
     db_bind_int(&q, ":seq", (int64_t)seq);
     db_bind_int(&q, ":now", now_ms);
-    while (db_step(&q))
-        ;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* ---- into memory ---- */
@@ -143,10 +141,7 @@ enum err boxes_renew(struct agent *a, int64_t now_ms, json_t **ret, struct error
     if (code != ERR_OK)
         return code;
     code = boxes_make_next(a, now_ms, e);
-    if (code == ERR_OK)
-        code = db_commit(a->db, e);
-    else
-        db_rollback(a->db);
+    code = db_end(a->db, code, e);
     if (code != ERR_OK) {
         (void)!boxes_load(a, NULL); /* else the file that was made waits for the next try */
         return code;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define TEXTS_MAX ((size_t)1024 * 1024 * 1024)
 
 void candidates_init(struct candidates *c) {
@@ -29,16 +31,11 @@ size_t candidates_text(struct candidates *c, const char *text) {
 
 enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e) {
     enum err code = buf_failed(&c->texts, e);
-    if (code == ERR_OK && c->count == c->cap) {
-        size_t cap = c->cap > 0 ? c->cap * 2 : 64;
-        struct candidate *list = reallocarray(c->list, cap, sizeof *list);
-        if (list) {
-            c->list = list;
-            c->cap = cap;
-        } else {
-            code = error_set(e, ERR_NO_MEMORY, "no memory for %zu rows", cap);
-        }
-    }
+    struct candidate *list = array_grow(c->list, c->count, &c->cap, sizeof *list);
+    if (list)
+        c->list = list;
+    else if (code == ERR_OK)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for more than %zu rows", c->count);
     if (code == ERR_OK)
         c->list[c->count++] = *take;
     else

@@ -361,9 +361,7 @@ static enum err store(struct agent *a, const struct cert *cert, const char *addr
         db_bind_blob(&q, ":join_request", bytes_of(NULL, 0));
         db_bind_int(&q, ":now", now_ms);
     }
-    while (db_step(&q))
-        ;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err store_reload(struct agent *a, const struct cert *cert, const char *address,
@@ -372,10 +370,7 @@ static enum err store_reload(struct agent *a, const struct cert *cert, const cha
     if (code != ERR_OK)
         return code;
     code = store(a, cert, address, bytes, now_ms, e);
-    if (code == ERR_OK)
-        code = db_commit(a->db, e);
-    else
-        db_rollback(a->db);
+    code = db_end(a->db, code, e);
     return code != ERR_OK ? code : agent_reload(a, e);
 }
 

@@ -12,12 +12,6 @@
 #include "store.h"
 #include "withdraw.h"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* ---- what the policy says of it, as text ---- */
 
 static void precision_now(const struct precision *p, char out[static CIRCLE_PRECISION_MAX]) {
@@ -91,8 +85,7 @@ static enum err load_row(struct agent *a, struct circle *c, struct error *e) {
     db_bind_text(&q, ":name", c->policy->name);
     if (db_step(&q))
         code = take_row(c, &q, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(&q, code, e);
 }
 
 /* Marks who holds the key; *ret_left when somebody does who may not any more. */
@@ -112,8 +105,7 @@ static enum err load_granted(struct agent *a, struct circle *c, bool *ret_left, 
             c->granted[r - c->recipients.list] =
                 bytes_equal(db_column_blob(&q, 1), bytes_of(r->box.b, KEY_LEN));
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_left = left;
     return code;
@@ -282,14 +274,14 @@ static enum err store_row(struct agent *a, const struct circle *c, struct error 
     db_bind_int(&q, ":sealed_seq", (int64_t)c->sealed_seq);
     db_bind_int(&q, ":sealed_ms", c->sealed_ms);
     db_bind_int(&q, ":history_counter", (int64_t)c->history_counter);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err forget_granted(struct agent *a, struct bytes id, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_GRANTED_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":audience", id);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err add_granted(struct agent *a, const struct circle *c, const struct recipient *r,
@@ -301,7 +293,7 @@ static enum err add_granted(struct agent *a, const struct circle *c, const struc
     db_bind_blob(&q, ":member", bytes_of(r->member.b, KEY_LEN));
     db_bind_blob(&q, ":box", bytes_of(r->box.b, KEY_LEN));
     db_bind_int(&q, ":now", now_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err circle_store(struct agent *a, const struct circle *c, int64_t now_ms, struct error *e) {
@@ -332,13 +324,13 @@ static enum err forget(struct agent *a, const char *name, const uint8_t id[stati
     struct db_query told = db_query(agent_db(a), SQL_PAST_TOLD_FORGET);
     db_bind_int(&told, ":network", agent_network(a));
     db_bind_blob(&told, ":audience", bytes_of(id, AUDIENCE_ID_LEN));
-    code = run(&told, e);
+    code = db_run_query(&told, e);
     if (code != ERR_OK)
         return code;
     struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_text(&q, ":name", name);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* The first stored audience that is not in the policy; *ret_name "" when there is none. */

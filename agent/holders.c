@@ -5,6 +5,13 @@
 
 #include "store.h"
 
+struct db_query holders_query(struct agent *a, int statement, const char *audience) {
+    struct db_query q = db_query(agent_db(a), statement);
+    db_bind_int(&q, ":network", agent_network(a));
+    db_bind_text(&q, ":name", audience);
+    return q;
+}
+
 /* As many as there are members at most, and the hub. */
 enum err holders_load(struct agent *a, const char *audience, struct holders *ret, struct error *e) {
     size_t room = directory_member_count(agent_directory(a)) + 1;
@@ -12,13 +19,10 @@ enum err holders_load(struct agent *a, const char *audience, struct holders *ret
     enum err code = ERR_OK;
     if (!made.list)
         return error_set(e, ERR_NO_MEMORY, "no memory for an audience's members");
-    struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_HOLDERS);
-    db_bind_int(&q, ":network", agent_network(a));
-    db_bind_text(&q, ":name", audience);
+    struct db_query q = holders_query(a, SQL_AUDIENCE_HOLDERS, audience);
     while (code == ERR_OK && made.count < room && db_step(&q))
         code = key_from_bytes(&made.list[made.count++], db_column_blob(&q, 0), e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(made.list);
         return code;

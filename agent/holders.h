@@ -3,7 +3,11 @@
 #ifndef PLEK_AGENT_HOLDERS_H
 #define PLEK_AGENT_HOLDERS_H
 
+#include "db.h"
 #include "journal.h"
+
+/* A statement about an audience (:network, :name). */
+struct db_query holders_query(struct agent *a, int statement, const char *audience);
 
 /* Each member once, by key; the hub too. */
 struct holders {

@@ -10,12 +10,6 @@
 #include "import_private.h"
 #include "past.h"
 
-#define LINE_SLOTS 16384
-#define PLACE_SLOTS 65536
-
-_Static_assert(LINE_SLOTS >= 2 * SNAPSHOT_MAX_LINES && PLACE_SLOTS >= 2 * PLACE_MAX,
-               "a hash never fills up");
-
 const char *import_action_name(enum import_action action) {
     static const char *const names[] = {"new", "changed", "unchanged", "older", "removed"};
     return names[action];
@@ -181,11 +175,11 @@ static enum err apply(struct import *im, const struct candidate *c, struct impor
         code = code != ERR_OK ? code : check_places(im, &record, &why);
     }
     if (code != ERR_OK)
-        return fault_of_row(im, c->row, &why, e);
+        return fault_of_row(im, c->seen.row, &why, e);
     enum import_action action = found ? decide(im, &old, &record.line, service) : IMPORT_NEW;
     report->counts[action]++;
     if (json_array_append_new(report->rows,
-                              line_json(im, c->row, &old, &record.line, service, action)) != 0)
+                              line_json(im, c->seen.row, &old, &record.line, service, action)) != 0)
         return error_set(e, ERR_NO_MEMORY, "no memory for the report");
     if (action != IMPORT_NEW && action != IMPORT_CHANGED)
         return ERR_OK;
@@ -195,13 +189,15 @@ static enum err apply(struct import *im, const struct candidate *c, struct impor
 }
 
 static enum err apply_lines(struct import *im, struct import_report *report, struct error *e) {
-    for (size_t i = 0; i < im->count; i++) {
-        const struct candidate *c = &im->list[i];
+    const struct candidate *list = im->newest.list;
+    for (size_t i = 0; i < im->newest.count; i++) {
+        const struct candidate *c = &list[i];
         char of[200];
         snprintf(of, sizeof of, "%.40s %.40s%s%.40s", import_site_name(im, c->line.site),
                  c->line.service, c->line.ward[0] ? " " : "", c->line.ward);
-        enum err code = c->same_date != 0 ? import_two_rows(im, of, c->row, c->same_date, e)
-                                          : apply(im, c, report, e);
+        enum err code = c->seen.same_date != 0
+                            ? import_two_rows(im, of, c->seen.row, c->seen.same_date, e)
+                            : apply(im, c, report, e);
         if (code != ERR_OK)
             return code;
     }
@@ -326,8 +322,8 @@ static enum err prepare(struct import *im, struct error *e) {
     if (code == ERR_OK)
         code = split_where(im, e);
     if (code == ERR_OK)
-        code =
-            import_slots_new(&im->slots, im->profile->place_column ? PLACE_SLOTS : LINE_SLOTS, e);
+        code = import_newest_init(
+            &im->newest, im->profile->place_column ? &import_kind_place : &import_kind_line, e);
     return code != ERR_OK ? code : open_sheet(im, e);
 }
 
@@ -355,9 +351,7 @@ void import_close(struct import *im) {
     profile_free(im->profile);
     for (size_t i = 0; i < im->request.where_count; i++)
         free(im->where_text[i]);
-    free(im->slots.at);
-    free(im->list);
-    free(im->places);
+    import_newest_done(&im->newest);
     free(im->points);
     records_done(&im->records);
     free(im);

@@ -2,6 +2,7 @@
  * figures, in the order of time. Must not decide what the newest is (import_rows.c), nor parse. */
 #include <stdlib.h>
 
+#include "array.h"
 #include "import_private.h"
 #include "past.h"
 #include "store.h"
@@ -20,20 +21,17 @@ enum err import_past_add(struct import *im, size_t candidate, const struct candi
     const struct capacity *f = &c->line.capacity;
     if (im->point_count == PAST_MAX_POINTS)
         return error_at(
-            e, ERR_TOO_LARGE, im->request.file, c->row, 0,
+            e, ERR_TOO_LARGE, im->request.file, c->seen.row, 0,
             "found more than %d rows, which is the longest history an agent keeps: leave out "
             "the oldest with --where, or split the file",
             PAST_MAX_POINTS);
-    if (im->point_count == im->point_room) {
-        size_t room = im->point_room == 0 ? 256 : 2 * im->point_room;
-        struct import_point *grown = reallocarray(im->points, room, sizeof *grown);
-        if (!grown)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu rows", room);
-        im->points = grown;
-        im->point_room = room;
-    }
+    struct import_point *points =
+        array_grow(im->points, im->point_count, &im->point_room, sizeof *points);
+    if (!points)
+        return error_set(e, ERR_NO_MEMORY, "no memory for more than %zu rows", im->point_count);
+    im->points = points;
     im->points[im->point_count++] = (struct import_point){.candidate = candidate,
-                                                          .row = c->row,
+                                                          .row = c->seen.row,
                                                           .observed_ms = f->observed_ms,
                                                           .valid_until_ms = f->valid_until_ms,
                                                           .total = f->total,
@@ -55,9 +53,14 @@ static int compare_points(const void *left, const void *right) {
     return a->row - b->row;
 }
 
+static const struct line *line_of(const struct import *im, size_t candidate) {
+    const struct candidate *list = im->newest.list;
+    return &list[candidate].line;
+}
+
 static enum err check_twice(const struct import *im, const struct import_point *before,
                             const struct import_point *p, struct error *e) {
-    const struct line *line = &im->list[p->candidate].line;
+    const struct line *line = line_of(im, p->candidate);
     if (before->candidate != p->candidate || before->observed_ms != p->observed_ms)
         return ERR_OK;
     return error_at(
@@ -68,7 +71,7 @@ static enum err check_twice(const struct import *im, const struct import_point *
 }
 
 static enum err line_id(const struct import *im, size_t candidate, int64_t *ret, struct error *e) {
-    const struct line *line = &im->list[candidate].line;
+    const struct line *line = line_of(im, candidate);
     struct record record = {.id = 0};
     bool found = false;
     enum err code =

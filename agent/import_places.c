@@ -55,7 +55,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row,
     struct line line = {0};
     struct error why = {0};
     const char *code_text = import_cell(im, row, im->columns.place);
-    ret->row = row->line;
+    ret->seen.row = row->line;
     enum err code = import_read_line(im, row, &service, &line, e);
     if (code != ERR_OK)
         return code;
@@ -68,59 +68,37 @@ static enum err read_row(struct import *im, const struct sheet_row *row,
     memcpy(ret->ward, line.ward, sizeof ret->ward);
     memcpy(ret->place.code, code_text, strlen(code_text) + 1);
     code = read_values(im, row, &ret->place, e);
-    return code != ERR_OK ? code : read_date(im, row, &ret->date_ms, e);
+    return code != ERR_OK ? code : read_date(im, row, &ret->seen.date_ms, e);
 }
 
-/* ---- one candidate a place ---- */
+/* ---- the candidate ---- */
 
 static bool same_line(const struct place_candidate *x, const struct place_candidate *y) {
     return x->site == y->site && strcmp(x->service, y->service) == 0 &&
            strcmp(x->ward, y->ward) == 0;
 }
 
-static size_t find_slot(const struct import *im, const struct place_candidate *c) {
-    uint32_t h = import_hash(import_hash(2166136261u ^ c->site, c->service), c->ward);
-    size_t at = import_hash(h, c->place.code) % im->slots.count;
-    for (; im->slots.at[at] >= 0; at = (at + 1) % im->slots.count) {
-        const struct place_candidate *held = &im->places[im->slots.at[at]];
-        if (same_line(held, c) && strcmp(held->place.code, c->place.code) == 0)
-            break;
-    }
-    return at;
+static uint32_t hash_place(const void *candidate) {
+    const struct place_candidate *c = candidate;
+    uint32_t h = import_hash(import_hash(IMPORT_HASH_START ^ c->site, c->service), c->ward);
+    return import_hash(h, c->place.code);
 }
 
-static enum err add_candidate(struct import *im, size_t slot, const struct place_candidate *c,
-                              struct error *e) {
-    if (im->count == PLACE_MAX)
-        return error_at(e, ERR_TOO_LARGE, im->request.file, c->row, 0,
-                        "found more than %d different places, which is the most an agent has",
-                        PLACE_MAX);
-    if (im->count == im->room) {
-        size_t room = im->room == 0 ? 16 : 2 * im->room;
-        struct place_candidate *grown = reallocarray(im->places, room, sizeof *grown);
-        if (!grown)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu places", room);
-        im->places = grown;
-        im->room = room;
-    }
-    im->places[im->count] = *c;
-    im->slots.at[slot] = (int32_t)im->count++;
-    return ERR_OK;
+static bool same_key(const void *left, const void *right) {
+    const struct place_candidate *x = left, *y = right;
+    return same_line(x, y) && strcmp(x->place.code, y->place.code) == 0;
 }
 
-static enum err keep_newest(struct import *im, const struct place_candidate *c, struct error *e) {
-    size_t slot = find_slot(im, c);
-    if (im->slots.at[slot] < 0)
-        return add_candidate(im, slot, c, e);
-    struct place_candidate *held = &im->places[im->slots.at[slot]];
-    if (im->profile->date_column && c->date_ms != held->date_ms)
-        im->superseded++;
-    if (im->profile->date_column && c->date_ms > held->date_ms)
-        *held = *c;
-    else if ((!im->profile->date_column || c->date_ms == held->date_ms) && held->same_date == 0)
-        held->same_date = c->row;
-    return ERR_OK;
-}
+#define PLACE_SLOTS 65536
+_Static_assert(PLACE_SLOTS >= 2 * PLACE_MAX, "a full table finds no free slot");
+const struct import_kind import_kind_place = {
+    .what = "places",
+    .size = sizeof(struct place_candidate),
+    .max = PLACE_MAX,
+    .slots = PLACE_SLOTS,
+    .hash = hash_place,
+    .same = same_key,
+};
 
 enum err import_place_row(void *ctx, const struct sheet_row *row, struct error *e) {
     struct import *im = ctx;
@@ -129,8 +107,9 @@ enum err import_place_row(void *ctx, const struct sheet_row *row, struct error *
     if (!import_takes(im, row))
         return ERR_OK;
     struct place_candidate c = {0};
+    size_t index;
     enum err code = read_row(im, row, &c, e);
-    return code != ERR_OK ? code : keep_newest(im, &c, e);
+    return code != ERR_OK ? code : import_newest_keep(im, &c.seen, &index, e);
 }
 
 /* ---- storing ---- */
@@ -163,7 +142,7 @@ static enum err tell(struct import *im, struct import_report *report,
     const char *code = new ? new->code : old->code;
     report->counts[action]++;
     json_t *row = json_pack(
-        "{s:i, s:s, s:s, s:o, s:s, s:s, s:o}", "row", action == IMPORT_REMOVED ? 0 : of->row,
+        "{s:i, s:s, s:s, s:o, s:s, s:s, s:o}", "row", action == IMPORT_REMOVED ? 0 : of->seen.row,
         "site", import_site_name(im, of->site), "service", of->service, "ward",
         records_text_json(of->ward), "place", code, "action", import_action_name(action), "changes",
         moves ? place_changes(old ? old : &nothing, new ? new : &nothing) : json_array());
@@ -184,13 +163,13 @@ static enum err apply_one(struct import *im, const struct place_candidate *c, in
     enum err code = places_find(im->a, line, c->place.code, &old, &found, e);
     if (code != ERR_OK)
         return code;
-    new.changed_ms = c->date_ms;
+    new.changed_ms = c->seen.date_ms;
     snprintf(new.actor, sizeof new.actor, "%s", im->request.actor ? im->request.actor : "");
     enum import_action action = IMPORT_NEW;
     if (found && same_place(&old, &new))
         action = IMPORT_UNCHANGED;
     else if (found)
-        action = c->date_ms < old.changed_ms ? IMPORT_OLDER : IMPORT_CHANGED;
+        action = c->seen.date_ms < old.changed_ms ? IMPORT_OLDER : IMPORT_CHANGED;
     code = tell(im, report, c, found ? &old : NULL, &new, action, e);
     if (code != ERR_OK || action == IMPORT_UNCHANGED || action == IMPORT_OLDER)
         return code;
@@ -236,7 +215,7 @@ static enum err apply_line(struct import *im, const struct place_candidate *list
     const char *actor = im->request.actor;
     int64_t counted_ms = 0;
     for (size_t i = 0; i < count; i++)
-        counted_ms = list[i].date_ms > counted_ms ? list[i].date_ms : counted_ms;
+        counted_ms = list[i].seen.date_ms > counted_ms ? list[i].seen.date_ms : counted_ms;
     enum err code =
         records_find_line(im->a, list->site, list->service, list->ward, &record, &found, e);
     if (code == ERR_OK && !found)
@@ -251,20 +230,22 @@ static enum err apply_line(struct import *im, const struct place_candidate *list
 }
 
 enum err import_apply_places(struct import *im, struct import_report *report, struct error *e) {
+    struct place_candidate *list = im->newest.list;
+    size_t total = im->newest.count;
     enum err code = ERR_OK;
-    for (size_t i = 0; i < im->count && code == ERR_OK; i++) {
-        const struct place_candidate *c = &im->places[i];
+    for (size_t i = 0; i < total && code == ERR_OK; i++) {
+        const struct place_candidate *c = &list[i];
         char of[160];
         snprintf(of, sizeof of, "place %.40s", c->place.code);
-        if (c->same_date != 0)
-            code = import_two_rows(im, of, c->row, c->same_date, e);
+        if (c->seen.same_date != 0)
+            code = import_two_rows(im, of, c->seen.row, c->seen.same_date, e);
     }
-    if (im->count > 0)
-        qsort(im->places, im->count, sizeof *im->places, by_line);
-    for (size_t i = 0, end = 0; i < im->count && code == ERR_OK; i = end) {
-        for (end = i + 1; end < im->count && same_line(&im->places[i], &im->places[end]); end++)
+    if (total > 0)
+        qsort(list, total, sizeof *list, by_line);
+    for (size_t i = 0, end = 0; i < total && code == ERR_OK; i = end) {
+        for (end = i + 1; end < total && same_line(&list[i], &list[end]); end++)
             ;
-        code = apply_line(im, &im->places[i], end - i, report, e);
+        code = apply_line(im, &list[i], end - i, report, e);
     }
     return code;
 }

@@ -1,6 +1,7 @@
-/* Owns what the parts of an import share: import_cells.c reads cells, import_rows.c rows into one
- * candidate a line, import_places.c rows of places, import.c compares the candidates with the
- * records and stores them. Must not be included by anything else. */
+/* Owns what the parts of an import share: import_cells.c reads cells, import_rows.c rows of
+ * figures, import_places.c rows of places, import_newest.c keeps one candidate of each, import.c
+ * compares the candidates with the records and stores them. Must not be included by anything else.
+ */
 #ifndef PLEK_AGENT_IMPORT_PRIVATE_H
 #define PLEK_AGENT_IMPORT_PRIVATE_H
 
@@ -12,17 +13,20 @@
 
 #define IMPORT_MAX_FILTERS (PROFILE_MAX_FILTERS + IMPORT_MAX_WHERE)
 
-/* A newest row for one line. Its attributes are those the profile names. */
-struct candidate {
+/* What every candidate begins with: where it was seen. */
+struct import_seen {
     int row;         /* line number in the file */
     int same_date;   /* of a second row that is as new; 0: none */
     int64_t date_ms; /* by the date column; without one: when the file was counted */
+};
+/* A newest row for one line. Its attributes are those the profile names. */
+struct candidate {
+    struct import_seen seen;
     struct line line;
 };
 /* A newest row for one place. */
 struct place_candidate {
-    int row, same_date;
-    int64_t date_ms;
+    struct import_seen seen;
     uint32_t site;
     char service[CODE_MAX + 1], ward[WARD_MAX + 1];
     struct place place;
@@ -37,10 +41,23 @@ struct import_columns {
     int filters[IMPORT_MAX_FILTERS];
 };
 
-/* Hash of a candidate's key -> its index, -1: free. A power of two, over twice what is listed. */
-struct import_slots {
-    int32_t *at;
-    size_t count;
+/* What a table has one candidate of: a line, or a place. */
+struct import_kind {
+    const char *what; /* "lines" */
+    size_t size;      /* of a candidate */
+    size_t max;
+    size_t slots; /* a power of two, over twice max */
+    uint32_t (*hash)(const void *candidate);
+    bool (*same)(const void *x, const void *y);
+};
+extern const struct import_kind import_kind_line, import_kind_place;
+
+/* The candidates, in the order their keys came, and a hash table of where they stand. */
+struct import_newest {
+    const struct import_kind *kind;
+    void *list; /* struct candidate or struct place_candidate */
+    size_t count, room;
+    int32_t *slots; /* of a key's hash: its index, -1: free */
 };
 
 /* A date as it stood in the row before: tables repeat them, and a zone is slow to ask. */
@@ -63,10 +80,7 @@ struct import {
     struct import_columns columns;
     struct import_date last_date;
     size_t rows_read, rows_used, superseded;
-    struct candidate *list; /* one of these two is filled */
-    struct place_candidate *places;
-    size_t count, room;
-    struct import_slots slots;
+    struct import_newest newest;
     struct import_point *points; /* with history; import_past.c */
     size_t point_count, point_room;
 };
@@ -122,12 +136,20 @@ enum err import_read_line(struct import *im, const struct sheet_row *row,
 /* A sheet_visit, for figures; import_place_row for places. */
 enum err import_row(void *ctx, const struct sheet_row *row, struct error *e) MUST_USE;
 enum err import_place_row(void *ctx, const struct sheet_row *row, struct error *e) MUST_USE;
+const char *import_site_name(const struct import *im, uint32_t site);
+
+/* ---- one candidate a key ---- */
+#define IMPORT_HASH_START 2166136261u
 uint32_t import_hash(uint32_t h, const char *text);
-enum err import_slots_new(struct import_slots *slots, size_t count, struct error *e) MUST_USE;
+enum err import_newest_init(struct import_newest *n, const struct import_kind *kind,
+                            struct error *e) MUST_USE;
+void import_newest_done(struct import_newest *n);
+/* Copies a candidate that is the newest of its key so far. *ret_index: where its key's stands. */
+enum err import_newest_keep(struct import *im, const struct import_seen *candidate,
+                            size_t *ret_index, struct error *e) MUST_USE;
 /* Two rows are as new as each other: which, and what to do. */
 enum err import_two_rows(const struct import *im, const char *of, int first, int second,
                          struct error *e) MUST_USE;
-const char *import_site_name(const struct import *im, uint32_t site);
 
 /* ---- storing, inside a transaction ---- */
 enum err import_apply_places(struct import *im, struct import_report *report, struct error *e)
@@ -135,7 +157,7 @@ enum err import_apply_places(struct import *im, struct import_report *report, st
 
 /* import_past.c. ERR_USAGE when a history is asked for and rows have no dates of their own. */
 enum err import_past_check(const struct import *im, struct error *e) MUST_USE;
-/* A row of the line im->list[candidate]. ERR_TOO_LARGE, ERR_NO_MEMORY. */
+/* A row of the line of that candidate. ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum err import_past_add(struct import *im, size_t candidate, const struct candidate *c,
                          struct error *e) MUST_USE;
 /* All of them, once their lines are stored. ERR_DATA: two rows of a line with one date. The

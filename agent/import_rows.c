@@ -162,11 +162,11 @@ static enum err read_times(struct import *im, const struct sheet_row *row, struc
     const char *observed = im->request.observed;
     char text[TEXT_TIME_SIZE];
     enum err code = ERR_OK;
-    ret->date_ms = im->request.counted_ms != 0 ? im->request.counted_ms : im->now_ms;
+    ret->seen.date_ms = im->request.counted_ms != 0 ? im->request.counted_ms : im->now_ms;
     if (im->columns.date >= 0)
-        code = import_date(im, import_cell(im, row, im->columns.date), &ret->date_ms, &why);
+        code = import_date(im, import_cell(im, row, im->columns.date), &ret->seen.date_ms, &why);
     if (code == ERR_OK && !observed)
-        observed = text_time(ret->date_ms, text);
+        observed = text_time(ret->seen.date_ms, text);
     if (code == ERR_OK)
         code = records_times(im->a, &ret->line, im->zone, observed, im->profile->valid.fixed,
                              im->now_ms, &why);
@@ -240,7 +240,7 @@ static enum err read_row(struct import *im, const struct sheet_row *row, struct 
                          struct error *e) {
     const struct charter_service *service = NULL;
     struct line *line = &ret->line;
-    ret->row = row->line;
+    ret->seen.row = row->line;
     enum err code = import_read_line(im, row, &service, line, e);
     code = code != ERR_OK ? code : read_figures(im, row, service, &line->capacity, e);
     code = code != ERR_OK ? code : read_attributes(im, row, service, line, e);
@@ -252,84 +252,34 @@ static enum err read_row(struct import *im, const struct sheet_row *row, struct 
     return code == ERR_OK ? code : import_at(im, row, -1, NULL, &why, e);
 }
 
-/* ---- one candidate a line ---- */
+/* ---- the candidate ---- */
 
-uint32_t import_hash(uint32_t h, const char *text) {
-    for (; *text; text++)
-        h = (h ^ (uint8_t)*text) * 16777619u;
-    return (h ^ 0xFF) * 16777619u;
+static uint32_t hash_line(const void *candidate) {
+    const struct line *line = &((const struct candidate *)candidate)->line;
+    return import_hash(import_hash(IMPORT_HASH_START ^ line->site, line->service), line->ward);
 }
 
-enum err import_slots_new(struct import_slots *slots, size_t count, struct error *e) {
-    slots->at = malloc(count * sizeof *slots->at);
-    if (!slots->at)
-        return error_set(e, ERR_NO_MEMORY, "no memory for an import");
-    memset(slots->at, 0xFF, count * sizeof *slots->at); /* -1 */
-    slots->count = count;
-    return ERR_OK;
-}
-
-const char *import_site_name(const struct import *im, uint32_t site) {
-    const struct site *s = records_site(&im->records, site);
-    return s ? s->name : "";
-}
-
-static bool same_line(const struct line *x, const struct line *y) {
+static bool same_line(const void *left, const void *right) {
+    const struct line *x = &((const struct candidate *)left)->line;
+    const struct line *y = &((const struct candidate *)right)->line;
     return x->site == y->site && strcmp(x->service, y->service) == 0 &&
            strcmp(x->ward, y->ward) == 0;
 }
 
-/* The slot of this line: with its candidate, or free. */
-static size_t find_slot(const struct import *im, const struct line *line) {
-    uint32_t h = import_hash(import_hash(2166136261u ^ line->site, line->service), line->ward);
-    size_t at = h % im->slots.count;
-    while (im->slots.at[at] >= 0 && !same_line(&im->list[im->slots.at[at]].line, line))
-        at = (at + 1) % im->slots.count;
-    return at;
-}
+#define LINE_SLOTS 16384
+_Static_assert(LINE_SLOTS >= 2 * SNAPSHOT_MAX_LINES, "a full table finds no free slot");
+const struct import_kind import_kind_line = {
+    .what = "lines",
+    .size = sizeof(struct candidate),
+    .max = SNAPSHOT_MAX_LINES,
+    .slots = LINE_SLOTS,
+    .hash = hash_line,
+    .same = same_line,
+};
 
-static enum err add_candidate(struct import *im, size_t slot, const struct candidate *c,
-                              struct error *e) {
-    if (im->count == SNAPSHOT_MAX_LINES)
-        return error_at(e, ERR_TOO_LARGE, im->request.file, c->row, 0,
-                        "found more than %d different lines, which is the most an agent has",
-                        SNAPSHOT_MAX_LINES);
-    if (im->count == im->room) {
-        size_t room = im->room == 0 ? 16 : 2 * im->room;
-        struct candidate *grown = reallocarray(im->list, room, sizeof *grown);
-        if (!grown)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu lines", room);
-        im->list = grown;
-        im->room = room;
-    }
-    im->list[im->count] = *c;
-    im->slots.at[slot] = (int32_t)im->count++;
-    return ERR_OK;
-}
-
-enum err import_two_rows(const struct import *im, const char *of, int first, int second,
-                         struct error *e) {
-    const char *why =
-        im->profile->date_column
-            ? "both of the same date: filter the rows with --where, or correct one"
-            : "expected one: name a date column in the profile, or filter with --where";
-    return error_at(e, ERR_DATA, im->request.file, second, 0,
-                    "found a second row for %.120s (the first is line %d), %s", of, first, why);
-}
-
-/* Two rows of one date are a fault only while nothing newer comes: the order does not matter. */
-static enum err keep_newest(struct import *im, const struct candidate *c, struct error *e) {
-    size_t slot = find_slot(im, &c->line);
-    if (im->slots.at[slot] < 0)
-        return add_candidate(im, slot, c, e);
-    struct candidate *held = &im->list[im->slots.at[slot]];
-    if (im->profile->date_column && c->date_ms != held->date_ms)
-        im->superseded++;
-    if (im->profile->date_column && c->date_ms > held->date_ms)
-        *held = *c;
-    else if ((!im->profile->date_column || c->date_ms == held->date_ms) && held->same_date == 0)
-        held->same_date = c->row;
-    return ERR_OK;
+const char *import_site_name(const struct import *im, uint32_t site) {
+    const struct site *s = records_site(&im->records, site);
+    return s ? s->name : "";
 }
 
 /* What a spreadsheet leaves of rows that were cleared: delimiters only. */
@@ -358,10 +308,11 @@ enum err import_row(void *ctx, const struct sheet_row *row, struct error *e) {
     if (!import_takes(im, row))
         return ERR_OK;
     struct candidate c = {0};
+    size_t index = 0;
     enum err code = read_row(im, row, &c, e);
     if (code == ERR_OK)
-        code = keep_newest(im, &c, e);
+        code = import_newest_keep(im, &c.seen, &index, e);
     if (code == ERR_OK && im->request.history)
-        code = import_past_add(im, (size_t)im->slots.at[find_slot(im, &c.line)], &c, e);
+        code = import_past_add(im, index, &c, e);
     return code;
 }

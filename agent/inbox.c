@@ -17,12 +17,6 @@
 
 enum class_ { CLASS_HUB, CLASS_GRANTS, CLASS_STATES, CLASS_MESSAGES, CLASS_HISTORY };
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* Of this machine rather than of what came in: the caller takes the whole batch back. */
 static bool is_local(enum err code) {
     return code == ERR_NO_MEMORY || code == ERR_STORE || code == ERR_DISK_FULL ||
@@ -35,7 +29,7 @@ static enum err count_refusal(struct agent *a, const struct error *why, int64_t 
     db_bind_text(&q, ":code", error_name(why->code));
     db_bind_text(&q, ":detail", why->detail);
     db_bind_int(&q, ":now", now_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* ---- an author ---- */
@@ -79,8 +73,7 @@ static enum err peer_head(struct agent *a, const struct public_key *agent, struc
         head.seq = (uint64_t)db_column_int(&q, 1);
         code = hash_from_bytes(&head.hash, db_column_blob(&q, 2), e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret = head;
     return code;
@@ -93,7 +86,7 @@ static enum err put_peer_head(struct agent *a, const struct entry *entry, struct
     db_bind_int(&q, ":incarnation", (int64_t)entry->header.incarnation);
     db_bind_int(&q, ":seq", (int64_t)entry->header.seq);
     db_bind_blob(&q, ":hash", bytes_of(entry->hash.b, HASH_LEN));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Readers hold the newest header of each author: prev counts only when that is the one before. */
@@ -431,7 +424,7 @@ static enum err put_cursor(struct agent *a, uint32_t class_, uint64_t upto, stru
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_int(&q, ":class", class_);
     db_bind_int(&q, ":position", (int64_t)upto);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Everything that waited came: holes that were asked for stay, others want a session of their own.
@@ -463,7 +456,7 @@ enum err inbox_reached(struct agent *a, uint32_t class_, uint64_t upto, bool tip
     struct db_query q = db_query(agent_db(a), SQL_NETWORK_PICTURE);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_int(&q, ":now", now_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err inbox_counters(struct agent *a, json_t **ret, struct error *e) {

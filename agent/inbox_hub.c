@@ -15,8 +15,7 @@ static enum err hub_hash(struct agent *a, uint64_t seq, struct hash *ret, bool *
     bool found = db_step(&q);
     if (found)
         code = hash_from_bytes(ret, db_column_blob(&q, 0), e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
     return code;
@@ -65,9 +64,7 @@ static enum err store_hub_entry(struct agent *a, const struct delivery *d, struc
     db_bind_blob(&q, ":hash", bytes_of(d->entry->hash.b, HASH_LEN));
     db_bind_int(&q, ":received_ms", d->received_ms);
     db_bind_blob(&q, ":excerpt", d->excerpt);
-    while (db_step(&q))
-        ;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static bool is_gone(struct agent *a, const struct public_key *agent) {
@@ -86,8 +83,7 @@ static enum err find_gone(struct agent *a, struct public_key *ret, bool *ret_fou
         code = key_from_bytes(ret, db_column_blob(&q, 0), e);
         found = code == ERR_OK && is_gone(a, ret);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
     return code;

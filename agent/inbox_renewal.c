@@ -31,9 +31,7 @@ static enum err store_renewal(struct agent *a, const struct delivery *d,
     db_bind_int(&q, ":seq", (int64_t)h->seq);
     db_bind_blob(&q, ":box", bytes_of(box->b, KEY_LEN));
     db_bind_int(&q, ":received_ms", d->received_ms);
-    while (db_step(&q))
-        ;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err inbox_take_renewal(struct agent *a, const struct delivery *d, struct error *e) {

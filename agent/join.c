@@ -71,9 +71,7 @@ static enum err store_network(struct agent *a, const struct invite *invite, stru
     db_bind_blob(&q, ":join_request", request);
     db_bind_blob(&q, ":certificate", cert);
     db_bind_int(&q, ":now", now_ms);
-    while (db_step(&q))
-        ;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err begin_anew(struct agent *a, const struct invite *invite, struct bytes passphrase,
@@ -91,10 +89,7 @@ static enum err begin_anew(struct agent *a, const struct invite *invite, struct 
         code = db_begin(a->db, e);
     if (code == ERR_OK) {
         code = store_network(a, invite, buf_bytes(&cert), buf_bytes(&request), now_ms, e);
-        if (code == ERR_OK)
-            code = db_commit(a->db, e);
-        else
-            db_rollback(a->db);
+        code = db_end(a->db, code, e);
     }
     buf_done(&cert);
     buf_done(&request);
@@ -106,9 +101,7 @@ static enum err go_on(struct agent *a, const struct invite *invite, struct error
     struct db_query q = db_query(a->db, SQL_NETWORK_ADDRESS);
     db_bind_int(&q, ":network", a->network.id);
     db_bind_text(&q, ":address", invite->address);
-    while (db_step(&q))
-        ;
-    enum err code = db_finish(&q, e);
+    enum err code = db_run_query(&q, e);
     if (code == ERR_OK)
         memcpy(a->network.address, invite->address, sizeof a->network.address);
     return code;
@@ -159,9 +152,7 @@ static enum err store_admission(struct agent *a, const char *member_name, int64_
     struct db_query q = db_query(a->db, SQL_NETWORK_JOINED);
     db_bind_int(&q, ":network", a->network.id);
     db_bind_int(&q, ":now", now_ms);
-    while (db_step(&q))
-        ;
-    enum err code = db_finish(&q, e);
+    enum err code = db_run_query(&q, e);
     return code != ERR_OK ? code : first_site(a, member_name, e);
 }
 
@@ -177,11 +168,7 @@ enum err agent_join_finish(struct agent *a, int64_t now_ms, struct error *e) {
     if (code != ERR_OK)
         return code;
     code = store_admission(a, self->member->name, now_ms, e);
-    if (code != ERR_OK) {
-        db_rollback(a->db);
-        return code;
-    }
-    code = db_commit(a->db, e);
+    code = db_end(a->db, code, e);
     if (code != ERR_OK)
         return code;
     a->network.joined = true;

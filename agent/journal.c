@@ -8,12 +8,6 @@
 
 #define PRUNE_ROWS 256 /* a time, so that an ack stays cheap */
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* ---- who ---- */
 
 static int compare_keys(const void *left, const void *right) {
@@ -56,13 +50,13 @@ static enum err add_group(struct agent *a, const struct hash *digest,
     struct db_query q = db_query(agent_db(a), SQL_JOURNAL_GROUP_ADD);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":digest", bytes_of(digest->b, HASH_LEN));
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     int64_t id = db_last_rowid(agent_db(a));
     for (size_t i = 0; code == ERR_OK && i < count; i++) {
         struct db_query add = db_query(agent_db(a), SQL_JOURNAL_MEMBER_ADD);
         db_bind_int(&add, ":group", id);
         db_bind_blob(&add, ":member", bytes_of(members[i].b, KEY_LEN));
-        code = run(&add, e);
+        code = db_run_query(&add, e);
     }
     if (code == ERR_OK)
         *ret = id;
@@ -115,7 +109,7 @@ static enum err add_row(struct agent *a, const struct journal_row *row, struct e
     db_bind_int(&q, ":seq", (int64_t)row->entry.seq);
     db_bind_text(&q, ":actor", row->actor);
     db_bind_text(&q, ":detail", or_empty(row->detail));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err journal_add(struct agent *a, const struct journal_row *row, struct error *e) {
@@ -124,10 +118,7 @@ enum err journal_add(struct agent *a, const struct journal_row *row, struct erro
     if (code != ERR_OK)
         return code;
     code = add_row(a, row, e);
-    if (code == ERR_OK)
-        return db_commit(db, e);
-    db_rollback(db);
-    return code;
+    return db_end(db, code, e);
 }
 
 enum who { EVERYBODY, BY_PERSON, BY_DIRECTORY };
@@ -198,7 +189,7 @@ enum err journal_prune(struct agent *a, int64_t now_ms, struct error *e) {
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_int(&q, ":before", judged_ms - JOURNAL_KEEP_MS);
     db_bind_int(&q, ":limit", PRUNE_ROWS);
-    code = run(&q, e);
+    code = db_run_query(&q, e);
     if (code != ERR_OK || db_changes(agent_db(a)) == 0)
         return code;
     return db_run(agent_db(a), SQL_JOURNAL_GROUPS_PRUNE, e);

@@ -7,12 +7,6 @@
 #include "journal.h"
 #include "store.h"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the members that wait");
 }
@@ -33,8 +27,7 @@ enum err refusals_load(struct agent *a, struct refusals *ret, struct error *e) {
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && made.count < room && db_step(&q))
         code = key_from_bytes(&made.list[made.count++], db_column_blob(&q, 0), e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         refusals_done(&made);
         return code;
@@ -149,8 +142,7 @@ static enum err load_rows(struct agent *a, struct newcomers *ret, struct error *
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && made.count < room && db_step(&q))
         code = take_row(&q, &made.list[made.count++], e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         newcomers_done(&made);
         return code;
@@ -196,14 +188,14 @@ static enum err put_row(struct agent *a, const struct newcomer *n, struct error 
     db_bind_int(&q, ":waited_ms", n->waited_ms);
     db_bind_int(&q, ":counted_ms", n->counted_ms);
     db_bind_int(&q, ":trusted_ms", n->trusted_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err forget_row(struct agent *a, const struct newcomer *n, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_NEWCOMER_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":member", bytes_of(n->member.b, KEY_LEN));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err journal(struct agent *a, const char *event, const struct newcomer *n,
@@ -268,11 +260,7 @@ enum err newcomers_look(struct agent *a, int64_t now_ms, struct error *e) {
     if (code != ERR_OK)
         return code;
     code = look(a, now_ms, &changed, e);
-    if (code != ERR_OK) {
-        db_rollback(db);
-        return code;
-    }
-    code = db_commit(db, e);
+    code = db_end(db, code, e);
     if (code == ERR_OK && changed) {
         agent_mark_dirty(a);
         agent_raise_event(a, AGENT_EVENT_STATUS);

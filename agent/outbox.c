@@ -17,12 +17,6 @@
 #define MS_PER_DAY (INT64_C(24) * 3600 * 1000)
 #define PRUNE_MAX 8 /* entries a time, so that an ack stays cheap */
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* ---- heads ---- */
 
 static enum err read_head(struct db_query *q, int column, struct head *ret, struct error *e) {
@@ -42,8 +36,7 @@ enum err outbox_heads(struct agent *a, struct head *ret_own, struct head *ret_ac
         code = read_head(&q, 0, &own, e);
         code = code != ERR_OK ? code : read_head(&q, 3, &acked, e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK)
         return code;
     *ret_own = own;
@@ -57,7 +50,7 @@ static enum err store_acked(struct agent *a, const struct head *acked, struct er
     db_bind_int(&q, ":incarnation", (int64_t)acked->incarnation);
     db_bind_int(&q, ":seq", (int64_t)acked->seq);
     db_bind_blob(&q, ":hash", bytes_of(acked->hash.b, acked->seq > 0 ? HASH_LEN : 0));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Our own entry at that seq; *ret_found false when we never signed one. */
@@ -70,8 +63,7 @@ static enum err find_own(struct agent *a, uint64_t seq, struct head *ret, bool *
     bool found = db_step(&q);
     if (found)
         code = read_head(&q, 0, ret, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
     return code;
@@ -101,8 +93,7 @@ static enum err next_signed(struct agent *a, const struct head *last, size_t max
         if (code == ERR_OK && entry.len <= max_bytes && !(made = blob_new(entry)))
             code = error_set(e, ERR_NO_MEMORY, "no memory for an entry of %zu bytes", entry.len);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         blob_unref(made);
         return code;
@@ -216,8 +207,7 @@ static enum err load_kept(struct agent *a, struct kept *ret, struct error *e) {
         code = hash_from_bytes(&ret->key_ids[ret->count], db_column_blob(&q, 0), e);
         ret->sealed_seqs[ret->count++] = (uint64_t)db_column_int(&q, 1);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK)
         return code;
     struct db_query newest = db_query(agent_db(a), SQL_OWN_BOX_NEWEST);
@@ -241,7 +231,7 @@ static enum err put_pruned(struct agent *a, uint64_t seq, struct bytes entry, st
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_int(&q, ":seq", (int64_t)seq);
     db_bind_blob(&q, ":bytes", entry);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err prune_entry(struct agent *a, const struct kept *kept, const struct blob *whole,
@@ -274,8 +264,7 @@ static enum err find_prunable(struct agent *a, const struct head *acked, int64_t
     if (db_step(&q) && db_column_int(&q, 0) < before_ms &&
         !(made = blob_new(db_column_blob(&q, 1))))
         code = error_set(e, ERR_NO_MEMORY, "no memory to prune an entry");
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         blob_unref(made);
         return code;
@@ -408,7 +397,7 @@ static enum err store_offset(struct agent *a, int64_t hub_ms, int64_t now_ms, st
     struct db_query q = db_query(agent_db(a), SQL_NETWORK_CLOCK);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_int(&q, ":offset_ms", offset_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err outbox_welcomed(struct agent *a, const struct welcome *welcome, int64_t now_ms,

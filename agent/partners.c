@@ -11,12 +11,6 @@
 
 #define HUB "@hub"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* Approval by somebody's key; the hub and our own member need none. */
 static struct db_query partner_query(struct agent *a, int statement,
                                      const struct public_key *member) {
@@ -83,8 +77,7 @@ static enum err load_seen(struct agent *a, struct seen_list *ret, struct error *
         code = key_from_bytes(&s->member, db_column_blob(&q, 0), e);
         s->ms = db_column_int(&q, 1);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(made.list);
         return code;
@@ -228,7 +221,7 @@ static const struct {
 static enum err drop_partner(struct agent *a, int statement, const struct public_key *member,
                              bool *ret_any, struct error *e) {
     struct db_query q = partner_query(a, statement, member);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     *ret_any = *ret_any || (code == ERR_OK && db_changes(agent_db(a)) > 0);
     return code;
 }
@@ -238,7 +231,7 @@ static enum err add_partner(struct agent *a, int statement, const struct public_
     struct db_query q = partner_query(a, statement, member);
     db_bind_int(&q, ":now", now_ms);
     db_bind_text(&q, ":actor", actor ? actor : "");
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     *ret_any = *ret_any || (code == ERR_OK && db_changes(agent_db(a)) > 0);
     return code;
 }
@@ -269,10 +262,7 @@ static enum err set_partner(struct agent *a, const struct public_key *member, co
     if (code != ERR_OK)
         return code;
     code = put_partner(a, member, actor, now_ms, verdict, e);
-    if (code == ERR_OK)
-        return db_commit(db, e);
-    db_rollback(db);
-    return code;
+    return db_end(db, code, e);
 }
 
 static void changed(struct agent *a) {

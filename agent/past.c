@@ -7,12 +7,6 @@
 #define MS_PER_SECOND INT64_C(1000)
 #define MS_PER_DAY (24 * 3600 * MS_PER_SECOND)
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static void bind_amount(struct db_query *q, const char *name, const struct amount *amount) {
     db_bind_opt(q, name, amount->known, amount->value);
 }
@@ -57,7 +51,7 @@ enum err past_put(struct agent *a, int64_t line, const struct capacity *c, int64
     struct db_query q = point_query(a, SQL_PAST_PUT, line, c);
     db_bind_int(&q, ":entered", entered_ms);
     db_bind_text(&q, ":actor", actor ? actor : "");
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     if (code == ERR_OK && ret_recorded)
         *ret_recorded = db_changes(agent_db(a)) > 0;
     return code;
@@ -67,7 +61,7 @@ enum err past_drop(struct agent *a, int64_t line, int64_t observed_ms, struct er
     struct db_query q = db_query(agent_db(a), SQL_PAST_DROP);
     db_bind_int(&q, ":line", line);
     db_bind_int(&q, ":observed", second_of(observed_ms));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err past_prune(struct agent *a, int64_t now_ms, struct error *e) {
@@ -76,7 +70,7 @@ enum err past_prune(struct agent *a, int64_t now_ms, struct error *e) {
     if (charter) {
         struct db_query q = db_query(agent_db(a), SQL_PAST_PRUNE);
         db_bind_int(&q, ":before", now_ms - charter->keep_days * MS_PER_DAY);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     if (code != ERR_OK)
         return code;
@@ -87,7 +81,7 @@ enum err past_prune(struct agent *a, int64_t now_ms, struct error *e) {
         return code;
     struct db_query q = db_query(agent_db(a), SQL_PAST_TRIM);
     db_bind_int(&q, ":most", PAST_MAX_POINTS);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static struct amount amount_at(struct db_query *q, int column) {
@@ -122,8 +116,7 @@ static enum err visit_all(struct db_query *q, past_visit *visit, void *ctx, stru
         read_past(q, &p);
         code = visit(ctx, &p, &stop, e);
     }
-    enum err finished = db_finish(q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(q, code, e);
 }
 
 enum err past_after(struct agent *a, int64_t after, int64_t grain_ms, past_visit *visit, void *ctx,

@@ -329,8 +329,7 @@ static enum err add_partners(struct rows *rows, const struct asked *x, struct er
     db_bind_int(&q, ":most", rows->most < 0 ? -1 : rows->most - rows->seen);
     while (code == ERR_OK && db_step(&q))
         code = take_row(rows, &q, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(&q, code, e);
 }
 
 /* ---- order ---- */

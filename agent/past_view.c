@@ -73,9 +73,7 @@ enum err past_view_told(struct agent *a, const struct past_view *view, int64_t u
         db_bind_blob(&q, ":audience", bytes_of(view->id, AUDIENCE_ID_LEN));
         db_bind_text(&q, ":service", tolds.list[i].service->code);
         db_bind_int(&q, ":upto", upto);
-        while (db_step(&q))
-            ;
-        code = db_finish(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }

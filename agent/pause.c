@@ -4,27 +4,15 @@
 #include <string.h>
 
 #include "holders.h"
+#include "listing.h"
 #include "store.h"
 
 #define NOTE                                                                                       \
     "A pause takes nothing back: who has a figure keeps it until it expires. To have it removed, " \
     "withdraw it."
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the pause");
-}
-
-static struct db_query query_of(struct agent *a, int statement, const char *audience) {
-    struct db_query q = db_query(agent_db(a), statement);
-    db_bind_int(&q, ":network", agent_network(a));
-    db_bind_text(&q, ":name", audience);
-    return q;
 }
 
 static bool in_policy(const struct policy *policy, const char *audience) {
@@ -35,7 +23,7 @@ static bool in_policy(const struct policy *policy, const char *audience) {
 }
 
 enum err pause_stands(struct agent *a, const char *audience, bool *ret, struct error *e) {
-    struct db_query q = query_of(a, SQL_PAUSED, audience);
+    struct db_query q = holders_query(a, SQL_PAUSED, audience);
     bool stands = db_step(&q);
     enum err code = db_finish(&q, e);
     if (code == ERR_OK)
@@ -43,27 +31,17 @@ enum err pause_stands(struct agent *a, const char *audience, bool *ret, struct e
     return code;
 }
 
+static json_t *pause_json(struct agent *a, struct db_query *q) {
+    (void)a;
+    char since[TEXT_TIME_SIZE];
+    return json_pack("{s:s, s:s, s:s}", "audience", db_column_text(q, 0), "since",
+                     text_time(db_column_int(q, 1), since), "actor", db_column_text(q, 2));
+}
+
 enum err pause_list(struct agent *a, json_t **ret, struct error *e) {
-    json_t *list = json_array();
-    int failed = list ? 0 : -1;
     struct db_query q = db_query(agent_db(a), SQL_PAUSED_ALL);
     db_bind_int(&q, ":network", agent_network(a));
-    while (!failed && db_step(&q)) {
-        char since[TEXT_TIME_SIZE];
-        failed = json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "audience",
-                                                       db_column_text(&q, 0), "since",
-                                                       text_time(db_column_int(&q, 1), since),
-                                                       "actor", db_column_text(&q, 2)));
-    }
-    enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
-        code = no_memory(e);
-    if (code != ERR_OK) {
-        json_decref(list);
-        return code;
-    }
-    *ret = list;
-    return ERR_OK;
+    return listing_read(a, &q, pause_json, ret, e);
 }
 
 enum err pause_forget_others(struct agent *a, const struct policy *policy, struct error *e) {
@@ -74,8 +52,8 @@ enum err pause_forget_others(struct agent *a, const struct policy *policy, struc
         const char *name = json_string_value(json_object_get(row, "audience"));
         if (code != ERR_OK || in_policy(policy, name))
             continue;
-        struct db_query q = query_of(a, SQL_PAUSED_REMOVE, name);
-        code = run(&q, e);
+        struct db_query q = holders_query(a, SQL_PAUSED_REMOVE, name);
+        code = db_run_query(&q, e);
     }
     json_decref(list);
     return code;
@@ -86,12 +64,12 @@ enum err pause_forget_others(struct agent *a, const struct policy *policy, struc
 static enum err set_paused(struct agent *a, const struct pause_request *what, int64_t now_ms,
                            struct error *e) {
     struct db_query q =
-        query_of(a, what->undo ? SQL_PAUSED_REMOVE : SQL_PAUSED_ADD, what->audience);
+        holders_query(a, what->undo ? SQL_PAUSED_REMOVE : SQL_PAUSED_ADD, what->audience);
     if (!what->undo) {
         db_bind_int(&q, ":now", now_ms);
         db_bind_text(&q, ":actor", what->actor ? what->actor : "");
     }
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     return code != ERR_OK ? code
                           : holders_journal(a, what->undo ? JOURNAL_RESUMED : JOURNAL_PAUSED,
                                             what->audience, NULL, what->actor, now_ms, e);
@@ -126,11 +104,7 @@ static enum err carry_out(struct agent *a, const struct pause_request *what, int
         code = set_paused(a, what, now_ms, e);
     if (code == ERR_OK)
         code = answer(a, what, changed, &made, e);
-    if (code != ERR_OK) {
-        db_rollback(agent_db(a));
-        return code;
-    }
-    code = db_commit(agent_db(a), e);
+    code = db_end(agent_db(a), code, e);
     if (code != ERR_OK) {
         json_decref(made);
         return code;

@@ -10,12 +10,6 @@
 #include "feed.h"
 #include "store.h"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* A query about one agent of a partner. */
 static struct db_query query_of(struct agent *a, int statement, const struct public_key *agent) {
     struct db_query q = db_query(agent_db(a), statement);
@@ -39,7 +33,7 @@ static void bind_head(struct db_query *q, const struct head *head) {
 static enum err trim(struct agent *a, struct db_query *q, const char *what, int64_t limit,
                      int64_t now_ms, struct error *e) {
     db_bind_int(q, ":limit", limit);
-    enum err code = run(q, e);
+    enum err code = db_run_query(q, e);
     int64_t count = db_changes(agent_db(a));
     if (code != ERR_OK || count == 0)
         return code;
@@ -47,7 +41,7 @@ static enum err trim(struct agent *a, struct db_query *q, const char *what, int6
     db_bind_text(&add, ":what", what);
     db_bind_int(&add, ":count", count);
     db_bind_int(&add, ":now", now_ms);
-    return run(&add, e);
+    return db_run_query(&add, e);
 }
 
 enum err picture_dropped(struct agent *a, json_t **ret, struct error *e) {
@@ -88,8 +82,7 @@ enum err picture_key(struct agent *a, const struct public_key *agent, const stru
             code = error_set(e, ERR_STORE, "agent.db: a held key is damaged: restore a backup");
         }
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
     return code;
@@ -103,7 +96,7 @@ enum err picture_key_put(struct agent *a, const struct public_key *agent, const 
     db_bind_blob(&q, ":key", bytes_of(key->key.b, AUDIENCE_KEY_LEN));
     bind_head(&q, &key->granted);
     db_bind_int(&q, ":now", now_ms);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     if (code != ERR_OK)
         return code;
     q = query_of(a, SQL_HELD_KEYS_TRIM, agent);
@@ -136,7 +129,7 @@ static enum err forget_one(struct agent *a, const struct public_key *agent,
                            const uint8_t audience[static AUDIENCE_ID_LEN], struct error *e) {
     struct db_query q = query_of(a, SQL_PICTURE_FORGET, agent);
     db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err add_picture(struct agent *a, const struct header *h,
@@ -153,7 +146,7 @@ static enum err add_picture(struct agent *a, const struct header *h,
     db_bind_int(&q, ":received_ms", received_ms);
     db_bind_int(&q, ":precision", s->precision);
     db_bind_int(&q, ":step", s->step);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err add_site(struct agent *a, int64_t picture, const struct site *site,
@@ -167,7 +160,7 @@ static enum err add_site(struct agent *a, int64_t picture, const struct site *si
     db_bind_text(&q, ":hours", site->hours);
     db_bind_text(&q, ":reports", site->reports);
     db_bind_text(&q, ":note", site->note);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 #define ATTRIBUTES_TEXT_MAX (LINE_MAX_ATTRIBUTES * 2 * (CODE_MAX + 1) + 1)
@@ -216,7 +209,7 @@ static enum err add_line(struct agent *a, int64_t picture, const struct snapshot
     db_bind_text(&q, ":ward", line->ward);
     db_bind_text(&q, ":attributes", attributes);
     bind_figure(&q, &line->figure);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Per service a member is in at most one audience of an agent, so two pictures that cover the same
@@ -229,7 +222,7 @@ static enum err give_way(struct agent *a, const struct public_key *agent, int64_
         struct db_query q = query_of(a, statements[i], agent);
         db_bind_int(&q, ":picture", picture);
         bind_head(&q, rank);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }
@@ -272,7 +265,7 @@ enum err picture_withdraw(struct agent *a, const struct header *header,
     db_bind_int(&q, ":seq", (int64_t)header->seq);
     db_bind_int(&q, ":counter", (int64_t)counter);
     db_bind_int(&q, ":received_ms", received_ms);
-    code = run(&q, e);
+    code = db_run_query(&q, e);
     return code != ERR_OK ? code : trim_pictures(a, &header->agent, received_ms, e);
 }
 
@@ -318,7 +311,7 @@ enum err picture_wait(struct agent *a, const struct public_key *agent, const str
     db_bind_int(&q, ":received_ms", view->received_ms);
     db_bind_int(&q, ":now", now_ms);
     db_bind_blob(&q, ":excerpt", excerpt);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err picture_take_waiting(struct agent *a, const struct public_key *agent,
@@ -335,8 +328,7 @@ enum err picture_take_waiting(struct agent *a, const struct public_key *agent,
     }
     while (code == ERR_OK && db_step(&q))
         ;
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         blob_unref(made);
         return code;
@@ -351,7 +343,7 @@ enum err picture_unwait(struct agent *a, const struct public_key *agent,
     struct db_query q = query_of(a, SQL_WAITING_FORGET, agent);
     db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
     bind_head(&q, head);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* ---- gone ---- */
@@ -370,7 +362,7 @@ enum err picture_forget_agent(struct agent *a, const struct public_key *agent, s
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
         struct db_query q = query_of(a, statements[i], agent);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }

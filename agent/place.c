@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "store.h"
 
 static const char *const state_names[] = {"free", "occupied", "held", "blocked"};
@@ -118,12 +119,6 @@ static enum err check_room(struct agent *a, struct error *e) {
     return code;
 }
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 enum err places_put(struct agent *a, int64_t line, const struct place *p, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_PLACE_PUT);
     db_bind_int(&q, ":line", line);
@@ -134,7 +129,7 @@ enum err places_put(struct agent *a, int64_t line, const struct place *p, struct
     db_bind_text(&q, ":note", p->note);
     db_bind_int(&q, ":changed_ms", p->changed_ms);
     db_bind_text(&q, ":actor", p->actor);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     return code != ERR_OK ? code : check_room(a, e);
 }
 
@@ -142,7 +137,7 @@ enum err places_remove(struct agent *a, int64_t line, const char *code, struct e
     struct db_query q = db_query(agent_db(a), SQL_PLACE_REMOVE);
     db_bind_int(&q, ":line", line);
     db_bind_text(&q, ":code", code);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err places_of(struct agent *a, int64_t line, struct place **ret, size_t *ret_count,
@@ -153,19 +148,15 @@ enum err places_of(struct agent *a, int64_t line, struct place **ret, size_t *re
     struct db_query q = db_query(agent_db(a), SQL_PLACES_OF);
     db_bind_int(&q, ":line", line);
     while (db_step(&q)) {
-        if (count == room) {
-            room = room == 0 ? 16 : 2 * room;
-            struct place *grown = reallocarray(list, room, sizeof *list);
-            if (!grown) {
-                code = error_set(e, ERR_NO_MEMORY, "no memory for %zu places", room);
-                break;
-            }
-            list = grown;
+        struct place *grown = array_grow(list, count, &room, sizeof *list);
+        if (!grown) {
+            code = error_set(e, ERR_NO_MEMORY, "no memory for more than %zu places", count);
+            break;
         }
+        list = grown;
         read_place(&q, &list[count++]);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(list);
         return code;
@@ -363,10 +354,7 @@ enum err place_apply(struct agent *a, const struct place_change *change, int64_t
         code = db_begin(agent_db(a), &why);
     if (code == ERR_OK) {
         code = carry_out(a, change, zone, now_ms, &line, &why);
-        if (code == ERR_OK)
-            code = db_commit(agent_db(a), &why);
-        else
-            db_rollback(agent_db(a));
+        code = db_end(agent_db(a), code, &why);
     }
     if (code == ERR_OK) {
         *ret = line;

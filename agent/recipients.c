@@ -43,8 +43,7 @@ enum err approvals_load(struct agent *a, struct approvals *ret, struct error *e)
     db_bind_int(&q, ":directory", agent_settings(a)->trust == TRUST_DIRECTORY);
     while (code == ERR_OK && made.count < expected && db_step(&q))
         code = take_approval(&q, &made.list[made.count++], e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(made.list);
         return code;

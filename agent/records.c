@@ -6,25 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "past.h"
 #include "place.h"
 #include "store.h"
 
 #define NAMES_SHOWN 160 /* bytes of site names that a message lists */
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* Ends a transaction by how its work went; a committed change is one to look at. */
 static enum err settle(struct agent *a, enum err code, struct error *e) {
-    if (code != ERR_OK) {
-        db_rollback(agent_db(a));
-        return code;
-    }
-    code = db_commit(agent_db(a), e);
+    code = db_end(agent_db(a), code, e);
     if (code != ERR_OK)
         return code;
     agent_mark_dirty(a);
@@ -115,7 +106,7 @@ static enum err add_site(struct agent *a, const struct site *site, struct error 
         return code;
     struct db_query q = db_query(agent_db(a), SQL_SITE_ADD);
     bind_site(&q, site);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err records_site_add(struct agent *a, const struct site *site, struct error *e) {
@@ -183,7 +174,7 @@ static enum err set_site(struct agent *a, const char *name, const struct site_ch
     struct db_query q = db_query(agent_db(a), SQL_SITE_SET);
     bind_site(&q, &site);
     db_bind_int(&q, ":id", id);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err records_site_set(struct agent *a, const char *name, const struct site_change *change,
@@ -322,20 +313,16 @@ enum err records_list(struct agent *a, struct record **ret, size_t *ret_count, s
     enum err code = ERR_OK;
     struct db_query q = db_query(agent_db(a), SQL_LINES);
     while (code == ERR_OK && db_step(&q)) {
-        if (count == room) {
-            room = room == 0 ? 16 : 2 * room;
-            struct record *grown = reallocarray(list, room, sizeof *list);
-            if (!grown) {
-                code = error_set(e, ERR_NO_MEMORY, "no memory for %zu lines", room);
-                break;
-            }
-            list = grown;
+        struct record *grown = array_grow(list, count, &room, sizeof *list);
+        if (!grown) {
+            code = error_set(e, ERR_NO_MEMORY, "no memory for more than %zu lines", count);
+            break;
         }
+        list = grown;
         read_line(&q, &list[count]);
         code = read_attributes(a, &list[count++], e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(list);
         return code;
@@ -419,7 +406,9 @@ static enum err add_line(struct agent *a, struct record *record, struct error *e
     struct db_query count = db_query(agent_db(a), SQL_LINE_COUNT);
     int64_t lines = db_step(&count) ? db_column_int(&count, 0) : 0;
     enum err code = db_finish(&count, e);
-    if (code == ERR_OK && lines >= SNAPSHOT_MAX_LINES)
+    if (code != ERR_OK)
+        return code;
+    if (lines >= SNAPSHOT_MAX_LINES)
         return error_set(e, ERR_TOO_LARGE,
                          "there are %d lines already, which is the most an agent has",
                          SNAPSHOT_MAX_LINES);
@@ -427,8 +416,7 @@ static enum err add_line(struct agent *a, struct record *record, struct error *e
     db_bind_int(&q, ":site", record->line.site);
     db_bind_text(&q, ":service", record->line.service);
     db_bind_text(&q, ":ward", record->line.ward);
-    enum err added = run(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : added;
+    code = db_run_query(&q, e);
     if (code == ERR_OK)
         record->id = db_last_rowid(agent_db(a));
     return code;
@@ -437,13 +425,13 @@ static enum err add_line(struct agent *a, struct record *record, struct error *e
 static enum err put_attributes(struct agent *a, const struct record *record, struct error *e) {
     struct db_query forget = db_query(agent_db(a), SQL_LINE_ATTRIBUTES_FORGET);
     db_bind_int(&forget, ":line", record->id);
-    enum err code = run(&forget, e);
+    enum err code = db_run_query(&forget, e);
     for (size_t i = 0; i < record->line.attribute_count && code == ERR_OK; i++) {
         struct db_query q = db_query(agent_db(a), SQL_LINE_ATTRIBUTE_ADD);
         db_bind_int(&q, ":line", record->id);
         db_bind_text(&q, ":name", record->line.attributes[i].name);
         db_bind_text(&q, ":value", record->line.attributes[i].value);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }
@@ -483,7 +471,7 @@ static enum err put_capacity(struct agent *a, struct record *record, struct erro
 static enum err keep_before(struct agent *a, struct record *record, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_LINE_KEEP);
     db_bind_int(&q, ":line", record->id);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     record->undo = db_changes(agent_db(a)) > 0;
     return code;
 }

@@ -289,10 +289,7 @@ enum err records_confirm(struct agent *a, const struct record_confirm *what, int
     if (code != ERR_OK)
         return code;
     code = confirm_all(&c, e);
-    if (code == ERR_OK)
-        code = db_commit(agent_db(a), e);
-    else
-        db_rollback(agent_db(a));
+    code = db_end(agent_db(a), code, e);
     if (code == ERR_OK)
         *ret = c.done;
     return code;
@@ -351,10 +348,7 @@ enum err records_undo(struct agent *a, const struct record_undo *what, int64_t n
     if (code != ERR_OK)
         return code;
     code = undo_line(a, what, now_ms, &record, e);
-    if (code == ERR_OK)
-        code = db_commit(agent_db(a), e);
-    else
-        db_rollback(agent_db(a));
+    code = db_end(agent_db(a), code, e);
     if (code == ERR_OK)
         *ret = record;
     return code;

@@ -18,12 +18,6 @@
 #define ENTRY_BASE_BYTES 640
 #define PART_BASE_BYTES 96
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 /* ---- the look ---- */
 
 enum err sealing_load(struct agent *a, int64_t now_ms, struct sealing *ret, struct error *e) {
@@ -307,7 +301,7 @@ static enum err store_feed(struct agent *a, const struct head *head, struct erro
     db_bind_int(&q, ":incarnation", (int64_t)head->incarnation);
     db_bind_int(&q, ":seq", (int64_t)head->seq);
     db_bind_blob(&q, ":hash", bytes_of(head->hash.b, HASH_LEN));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err store_entry(struct agent *a, const struct head *head, uint32_t kind,
@@ -320,7 +314,7 @@ static enum err store_entry(struct agent *a, const struct head *head, uint32_t k
     db_bind_int(&q, ":kind", kind);
     db_bind_blob(&q, ":bytes", entry);
     db_bind_int(&q, ":now", now_ms);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     return code != ERR_OK ? code : store_feed(a, head, e);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "store.h"
 
 /* ---- whose lines ---- */
@@ -32,14 +33,10 @@ static const struct member *shown_member(struct agent *a, struct bytes key) {
 }
 
 static enum err places_add(struct places *p, const struct place *place, struct error *e) {
-    if (p->count == p->cap) {
-        size_t cap = p->cap > 0 ? p->cap * 2 : 64;
-        struct place *list = reallocarray(p->list, cap, sizeof *list);
-        if (!list)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu sites", cap);
-        p->list = list;
-        p->cap = cap;
-    }
+    struct place *list = array_grow(p->list, p->count, &p->cap, sizeof *list);
+    if (!list)
+        return error_set(e, ERR_NO_MEMORY, "no memory for more than %zu sites", p->count);
+    p->list = list;
     p->list[p->count++] = *place;
     return ERR_OK;
 }
@@ -58,8 +55,7 @@ static enum err places_load(struct agent *a, struct candidates *texts, struct pl
         place.name = candidates_text(texts, db_column_text(&q, 3));
         code = places_add(p, &place, e);
     }
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    return code != ERR_OK ? code : finished;
+    return db_finish_visit(&q, code, e);
 }
 
 static int compare_places(const void *left, const void *right) {
@@ -174,8 +170,7 @@ enum err seen_each(struct agent *a, const struct find_filter *filter, struct can
         struct db_query q = lines_query(a, filter);
         while (code == ERR_OK && db_step(&q))
             code = visit_line(a, &q, &places, &line, visit, ctx, e);
-        enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-        code = code != ERR_OK ? code : finished;
+        code = db_finish_visit(&q, code, e);
     }
     free(places.list);
     return code;

@@ -6,12 +6,6 @@
 
 #define MS_PER_DAY (INT64_C(24) * 3600 * 1000)
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static struct db_query query_of(struct agent *a, int statement, const struct series_view *v) {
     struct db_query q = db_query(agent_db(a), statement);
     db_bind_int(&q, ":network", agent_network(a));
@@ -52,7 +46,7 @@ static enum err put_point(struct agent *a, const struct series_view *v,
     db_bind_opt(&q, ":low", p->has_band, p->low);
     db_bind_opt(&q, ":high", p->has_band && p->high.known, p->high.value);
     db_bind_int(&q, ":light", p->light);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err put_site(struct agent *a, const struct series_view *v, const struct site *site,
@@ -63,7 +57,7 @@ static enum err put_site(struct agent *a, const struct series_view *v, const str
     db_bind_text(&q, ":region", site->region);
     db_bind_int(&q, ":incarnation", (int64_t)v->header->incarnation);
     db_bind_int(&q, ":seq", (int64_t)v->header->seq);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err put_history(struct agent *a, const struct series_view *v, struct error *e) {
@@ -107,7 +101,7 @@ static enum err add_hole(struct agent *a, const struct series_view *v, const str
     db_bind_int(&q, ":last", hole->last);
     db_bind_int(&q, ":after", hole->after);
     db_bind_int(&q, ":since", hole->since_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* The hole this counter lies in is taken out; what is left of it goes back on either side. */
@@ -121,7 +115,7 @@ static enum err fill_hole(struct agent *a, const struct series_view *v, bool *re
     if (found)
         hole = (struct hole){db_column_int(&q, 0), db_column_int(&q, 1), db_column_int(&q, 2),
                              db_column_int(&q, 3)};
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     *ret_filled = found;
     if (code != ERR_OK || !found)
         return code;
@@ -157,7 +151,7 @@ static enum err note_counter(struct agent *a, const struct series_view *v, struc
     db_bind_int(&q, ":counter", (int64_t)v->history->counter);
     db_bind_int(&q, ":position", (int64_t)v->position);
     db_bind_int(&q, ":received", v->received_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err series_take(struct agent *a, const struct series_view *view, bool *ret_new,
@@ -193,10 +187,10 @@ enum err series_withdraw(struct agent *a, const struct header *header,
     struct db_query q = audience_query(a, SQL_SEEN_PAST_WITHDRAW, header, audience);
     db_bind_int(&q, ":incarnation", (int64_t)header->incarnation);
     db_bind_int(&q, ":seq", (int64_t)header->seq);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     for (size_t i = 0; code == ERR_OK && i < sizeof forgets / sizeof forgets[0]; i++) {
         q = audience_query(a, forgets[i], header, audience);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     if (code != ERR_OK)
         return code;
@@ -204,7 +198,7 @@ enum err series_withdraw(struct agent *a, const struct header *header,
     db_bind_int(&q, ":incarnation", (int64_t)header->incarnation);
     db_bind_int(&q, ":seq", (int64_t)header->seq);
     db_bind_int(&q, ":received", received_ms);
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err series_withdrawn(struct agent *a, const struct header *header,
@@ -255,7 +249,7 @@ enum err series_pulled(struct agent *a, int64_t hole, bool *ret_more, struct err
         struct db_query q = db_query(agent_db(a), SQL_HISTORY_HOLES_ASKED);
         db_bind_int(&q, ":network", agent_network(a));
         db_bind_int(&q, ":id", hole);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code != ERR_OK ? code : unasked(a, ret_more, &after, &newest, e);
 }
@@ -270,7 +264,7 @@ enum err series_prune(struct agent *a, int64_t now_ms, struct error *e) {
         struct db_query q = db_query(agent_db(a), statements[i]);
         db_bind_int(&q, ":network", agent_network(a));
         db_bind_int(&q, ":before", now_ms - agent_charter(a)->keep_days * MS_PER_DAY);
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }

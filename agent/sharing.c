@@ -12,12 +12,6 @@
 #include "store.h"
 #include "withdraw.h"
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the policy");
 }
@@ -280,7 +274,7 @@ static enum err add_version(struct agent *a, uint32_t version, const char *text,
     db_bind_text(&q, ":json", text);
     db_bind_int(&q, ":now", now_ms);
     db_bind_text(&q, ":actor", actor ? actor : "");
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* What was unapproved stands beside the warnings too, for programs. */
@@ -367,10 +361,7 @@ static enum err store(struct agent *a, struct policy *take_policy, const char *t
             code = withdraw_lift(a, actor, now_ms, false, resumed, e);
         if (code == ERR_OK)
             code = pause_forget_others(a, take_policy, e);
-        if (code == ERR_OK)
-            code = db_commit(agent_db(a), e);
-        else
-            db_rollback(agent_db(a));
+        code = db_end(agent_db(a), code, e);
     }
     if (code != ERR_OK) {
         policy_free(take_policy);
@@ -389,11 +380,7 @@ static enum err resume(struct agent *a, const char *actor, int64_t now_ms, json_
     if (code != ERR_OK)
         return code;
     code = withdraw_lift(a, actor, now_ms, false, resumed, e);
-    if (code != ERR_OK) {
-        db_rollback(agent_db(a));
-        return code;
-    }
-    code = db_commit(agent_db(a), e);
+    code = db_end(agent_db(a), code, e);
     if (code == ERR_OK && json_array_size(resumed) > 0)
         agent_mark_dirty(a);
     return code;

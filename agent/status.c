@@ -8,6 +8,7 @@
 #include "boxes.h"
 #include "certify.h"
 #include "inbox.h"
+#include "listing.h"
 #include "newcomers.h"
 #include "outbox.h"
 #include "pause.h"
@@ -107,30 +108,20 @@ static json_t *partners_json(struct agent *a, const struct approvals *approvals)
     return json_pack("{s:I, s:I}", "known", known, "approved", approved);
 }
 
+static json_t *waiting_json(struct agent *a, struct db_query *q) {
+    struct public_key agent;
+    const struct member_agent *known = NULL;
+    if (key_from_bytes(&agent, db_column_blob(q, 0), NULL) == ERR_OK)
+        known = directory_agent(agent_directory(a), &agent);
+    return json_pack("{s:s, s:o}", "member", known ? known->member->name : "?", "since",
+                     time_json(true, db_column_int(q, 1)));
+}
+
 /* Whose views wait for a key, and since when: "no key received since T". */
 static enum err no_key_json(struct agent *a, json_t **ret, struct error *e) {
-    json_t *list = json_array();
-    int failed = list ? 0 : -1;
     struct db_query q = db_query(agent_db(a), SQL_WAITING_SINCE);
     db_bind_int(&q, ":network", agent_network(a));
-    while (!failed && db_step(&q)) {
-        struct public_key agent;
-        const struct member_agent *known = NULL;
-        if (key_from_bytes(&agent, db_column_blob(&q, 0), NULL) == ERR_OK)
-            known = directory_agent(agent_directory(a), &agent);
-        failed = json_array_append_new(list, json_pack("{s:s, s:o}", "member",
-                                                       known ? known->member->name : "?", "since",
-                                                       time_json(true, db_column_int(&q, 1))));
-    }
-    enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
-        code = no_memory(e);
-    if (code != ERR_OK) {
-        json_decref(list);
-        return code;
-    }
-    *ret = list;
-    return ERR_OK;
+    return listing_read(a, &q, waiting_json, ret, e);
 }
 
 /* ---- the whole ---- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "holders.h"
+#include "listing.h"
 #include "store.h"
 
 #define NOTE                                                                                       \
@@ -15,21 +16,8 @@
     "it "                                                                                          \
     "connects again."
 
-static enum err run(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        ;
-    return db_finish(q, e);
-}
-
 static enum err no_memory(struct error *e) {
     return error_set(e, ERR_NO_MEMORY, "no memory for the withdrawal");
-}
-
-static struct db_query query_of(struct agent *a, int statement, const char *audience) {
-    struct db_query q = db_query(agent_db(a), statement);
-    db_bind_int(&q, ":network", agent_network(a));
-    db_bind_text(&q, ":name", audience);
-    return q;
 }
 
 /* ---- rows ---- */
@@ -43,7 +31,7 @@ struct standing {
 static enum err load_standing(struct agent *a, const char *audience, struct standing *ret,
                               struct error *e) {
     struct standing s = {.found = false};
-    struct db_query q = query_of(a, SQL_WITHDRAWN, audience);
+    struct db_query q = holders_query(a, SQL_WITHDRAWN, audience);
     if (db_step(&q))
         s = (struct standing){true, db_column_int(&q, 1) != 0, db_column_int(&q, 3) != 0,
                               db_column_int(&q, 0)};
@@ -85,12 +73,11 @@ static enum err take_next(struct db_query *q, struct withdrawal *w, struct error
 enum err withdraw_next(struct agent *a, const char *after, struct withdrawal *ret, bool *ret_found,
                        struct error *e) {
     enum err code = ERR_OK;
-    struct db_query q = query_of(a, SQL_WITHDRAWN_NEXT, after);
+    struct db_query q = holders_query(a, SQL_WITHDRAWN_NEXT, after);
     bool found = db_step(&q);
     if (found)
         code = take_next(&q, ret, e);
-    enum err finished = db_finish(&q, code == ERR_OK ? e : NULL);
-    code = code != ERR_OK ? code : finished;
+    code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
     return code;
@@ -98,42 +85,42 @@ enum err withdraw_next(struct agent *a, const char *after, struct withdrawal *re
 
 static enum err who_withdrew(struct agent *a, const char *audience, char ret[static API_ACTOR_MAX],
                              struct error *e) {
-    struct db_query q = query_of(a, SQL_WITHDRAWN, audience);
+    struct db_query q = holders_query(a, SQL_WITHDRAWN, audience);
     snprintf(ret, API_ACTOR_MAX, "%s", db_step(&q) ? db_column_text(&q, 2) : "");
     return db_finish(&q, e);
 }
 
 static enum err retire_key(struct agent *a, const struct withdrawal *w, struct error *e) {
-    struct db_query q = query_of(a, SQL_AUDIENCE_WITHDRAWN, w->audience);
+    struct db_query q = holders_query(a, SQL_AUDIENCE_WITHDRAWN, w->audience);
     db_bind_int(&q, ":counter", (int64_t)w->counter);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     if (code != ERR_OK)
         return code;
     q = db_query(agent_db(a), SQL_GRANTED_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":audience", bytes_of(w->id, AUDIENCE_ID_LEN));
-    code = run(&q, e);
+    code = db_run_query(&q, e);
     if (code != ERR_OK)
         return code;
     /* Readers forget the past too: shared again, it is told again. */
     q = db_query(agent_db(a), SQL_PAST_TOLD_FORGET);
     db_bind_int(&q, ":network", agent_network(a));
     db_bind_blob(&q, ":audience", bytes_of(w->id, AUDIENCE_ID_LEN));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Said; one that was lifted meanwhile is over. */
 static enum err mark_said(struct agent *a, const struct withdrawal *w, const struct head *head,
                           struct error *e) {
-    struct db_query q = query_of(a, SQL_WITHDRAWN_SAID, w->audience);
+    struct db_query q = holders_query(a, SQL_WITHDRAWN_SAID, w->audience);
     db_bind_int(&q, ":incarnation", (int64_t)head->incarnation);
     db_bind_int(&q, ":seq", (int64_t)head->seq);
-    enum err code = run(&q, e);
+    enum err code = db_run_query(&q, e);
     if (code != ERR_OK)
         return code;
     q = db_query(agent_db(a), SQL_WITHDRAWN_OVER);
     db_bind_int(&q, ":network", agent_network(a));
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err withdraw_sealed(struct agent *a, const struct withdrawal *w, const struct head *head,
@@ -176,7 +163,7 @@ enum err withdraw_lift(struct agent *a, const char *actor, int64_t now_ms, bool 
     for (size_t k = 0; code == ERR_OK && k < sizeof statements / sizeof statements[0]; k++) {
         struct db_query q = db_query(agent_db(a), statements[k]);
         db_bind_int(&q, ":network", agent_network(a));
-        code = run(&q, e);
+        code = db_run_query(&q, e);
     }
     return code;
 }
@@ -207,12 +194,13 @@ static enum err set_withdrawn(struct agent *a, const struct withdraw_request *wh
                                     NULL, what->actor, now_ms, e);
     if (code != ERR_OK)
         return code;
-    struct db_query q = query_of(a, what->undo ? SQL_WITHDRAWN_UNDO : SQL_WITHDRAWN_ADD, audience);
+    struct db_query q =
+        holders_query(a, what->undo ? SQL_WITHDRAWN_UNDO : SQL_WITHDRAWN_ADD, audience);
     if (!what->undo) {
         db_bind_int(&q, ":now", now_ms);
         db_bind_text(&q, ":actor", what->actor ? what->actor : "");
     }
-    return run(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err one_audience(struct agent *a, const struct withdraw_request *what,
@@ -260,11 +248,7 @@ static enum err carry_out(struct agent *a, const struct withdraw_request *what, 
     if (code != ERR_OK)
         return code;
     code = each_audience(a, what, now_ms, list, e);
-    if (code != ERR_OK) {
-        db_rollback(db);
-        return code;
-    }
-    code = db_commit(db, e);
+    code = db_end(db, code, e);
     if (code == ERR_OK && !what->dry_run) {
         agent_mark_dirty(a);
         agent_raise_event(a, AGENT_EVENT_STATUS);
@@ -296,26 +280,16 @@ enum err withdraw_run(struct agent *a, const struct withdraw_request *what, int6
 
 /* ---- status ---- */
 
+static json_t *withdrawal_json(struct agent *a, struct db_query *q) {
+    (void)a;
+    char since[TEXT_TIME_SIZE];
+    return json_pack("{s:s, s:s, s:s, s:b, s:b}", "audience", db_column_text(q, 0), "since",
+                     text_time(db_column_int(q, 1), since), "actor", db_column_text(q, 2), "sent",
+                     (int)(db_column_int(q, 3) == 0), "resumes", (int)(db_column_int(q, 4) != 0));
+}
+
 enum err withdraw_list(struct agent *a, json_t **ret, struct error *e) {
-    json_t *list = json_array();
-    int failed = list ? 0 : -1;
     struct db_query q = db_query(agent_db(a), SQL_WITHDRAWN_ALL);
     db_bind_int(&q, ":network", agent_network(a));
-    while (!failed && db_step(&q)) {
-        char since[TEXT_TIME_SIZE];
-        failed = json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:b, s:b}", "audience", db_column_text(&q, 0), "since",
-                            text_time(db_column_int(&q, 1), since), "actor", db_column_text(&q, 2),
-                            "sent", (int)(db_column_int(&q, 3) == 0), "resumes",
-                            (int)(db_column_int(&q, 4) != 0)));
-    }
-    enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
-        code = no_memory(e);
-    if (code != ERR_OK) {
-        json_decref(list);
-        return code;
-    }
-    *ret = list;
-    return ERR_OK;
+    return listing_read(a, &q, withdrawal_json, ret, e);
 }

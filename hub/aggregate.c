@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 /* One row to be. */
 struct region {
     char code[REGION_MAX + 1]; /* "": the whole network */
@@ -36,14 +38,10 @@ static enum err find_region(struct regions *regions, const char *code, size_t *r
             return ERR_OK;
         }
     }
-    if (regions->count == regions->cap) {
-        size_t cap = regions->cap > 0 ? regions->cap * 2 : 16;
-        struct region *items = reallocarray(regions->items, cap, sizeof *items);
-        if (items == NULL)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu regions", cap);
-        regions->items = items;
-        regions->cap = cap;
-    }
+    struct region *items = array_grow(regions->items, regions->count, &regions->cap, sizeof *items);
+    if (items == NULL)
+        return error_set(e, ERR_NO_MEMORY, "no memory for more than %zu regions", regions->count);
+    regions->items = items;
     regions->items[regions->count] = (struct region){.last_member = NULL};
     memcpy(regions->items[regions->count].code, code, strlen(code) + 1);
     *ret = regions->count++;

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "array.h"
+
 void authors_init(struct authors *a, const uint8_t seed[static MAP_SEED_LEN]) {
     *a = (struct authors){.items = NULL};
     map_init(&a->by_agent, seed);
@@ -40,14 +42,10 @@ struct author *authors_by_id(const struct authors *a, int64_t id) {
 }
 
 enum err authors_reserve(struct authors *a, struct error *e) {
-    if (a->count == a->cap) {
-        size_t cap = a->cap > 0 ? a->cap * 2 : 16;
-        struct author **items = reallocarray(a->items, cap, sizeof *items);
-        if (items == NULL)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu authors", cap);
-        a->items = items;
-        a->cap = cap;
-    }
+    struct author **items = array_grow(a->items, a->count, &a->cap, sizeof *items);
+    if (items == NULL)
+        return error_set(e, ERR_NO_MEMORY, "no memory for more than %zu authors", a->count);
+    a->items = items;
     return map_reserve(&a->by_agent, e);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 /* A row of cells, one a day, for each region. */
 struct track {
     char region[REGION_MAX + 1];
@@ -50,14 +52,10 @@ static struct track *track_of(struct tracks *t, const char *region, size_t days)
         at++;
     if (at < t->count && strcmp(t->items[at].region, region) == 0)
         return &t->items[at];
-    if (t->count == t->cap) {
-        size_t cap = t->cap > 0 ? t->cap * 2 : 4;
-        struct track *items = reallocarray(t->items, cap, sizeof *items);
-        if (items == NULL)
-            return NULL;
-        t->items = items;
-        t->cap = cap;
-    }
+    struct track *items = array_grow(t->items, t->count, &t->cap, sizeof *items);
+    if (items == NULL)
+        return NULL;
+    t->items = items;
     struct track track = {.cells = calloc(days, sizeof *track.cells)};
     if (track.cells == NULL)
         return NULL;

@@ -13,6 +13,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "array.h"
+
 /* More rows than one position can have, beyond a page: then a page always ends between positions.
  */
 #define SCAN_ROWS (HUB_PAGE_ROWS + ENTRY_MAX_VIEWS + 1)
@@ -44,16 +46,13 @@ static bool enough(const struct loading *l) {
 /* Takes over the caller's share of the blob. */
 static enum err add_item(struct loading *l, enum deliver_class class_, uint64_t position,
                          struct blob *take_excerpt, int64_t received_ms, struct error *e) {
-    if (l->page.count == l->cap) {
-        size_t cap = l->cap > 0 ? l->cap * 2 : 16;
-        struct delivery *items = reallocarray(l->page.items, cap, sizeof *items);
-        if (items == NULL) {
-            blob_unref(take_excerpt);
-            return error_set(e, ERR_NO_MEMORY, "no memory for a page of %zu items", cap);
-        }
-        l->page.items = items;
-        l->cap = cap;
+    struct delivery *items = array_grow(l->page.items, l->page.count, &l->cap, sizeof *items);
+    if (items == NULL) {
+        blob_unref(take_excerpt);
+        return error_set(e, ERR_NO_MEMORY, "no memory for a page of more than %zu items",
+                         l->page.count);
     }
+    l->page.items = items;
     l->bytes += blob_bytes(take_excerpt).len;
     l->page.items[l->page.count++] = (struct delivery){class_, position, received_ms, take_excerpt};
     return ERR_OK;

@@ -5,17 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more item of `size` bytes. */
-static enum err make_room(void **items, size_t count, size_t *cap, size_t size, struct error *e) {
-    if (count < *cap)
-        return ERR_OK;
-    size_t wanted = *cap > 0 ? *cap * 2 : 32;
-    void *grown = reallocarray(*items, wanted, size);
-    if (grown == NULL)
-        return error_set(e, ERR_NO_MEMORY, "no memory for %zu items of news", wanted);
-    *items = grown;
-    *cap = wanted;
-    return ERR_OK;
+#include "array.h"
+
+static enum err no_memory(struct error *e) {
+    return error_set(e, ERR_NO_MEMORY, "no memory for what a group of commits changed");
 }
 
 void news_done(struct news *n) {
@@ -37,31 +30,32 @@ void news_forget(struct news *n, const struct news_mark *mark) {
 }
 
 enum err news_add_key(struct news *n, int64_t author, const struct hash *key_id, struct error *e) {
-    void *items = n->keys;
-    enum err err = make_room(&items, n->key_count, &n->key_cap, sizeof *n->keys, e);
+    struct news_key *items = array_grow(n->keys, n->key_count, &n->key_cap, sizeof *items);
+    if (items == NULL)
+        return no_memory(e);
     n->keys = items;
-    if (err == ERR_OK)
-        n->keys[n->key_count++] = (struct news_key){author, *key_id};
-    return err;
+    n->keys[n->key_count++] = (struct news_key){author, *key_id};
+    return ERR_OK;
 }
 
 enum err news_add_agent(struct news *n, const struct public_key *agent, struct error *e) {
-    void *items = n->agents;
-    enum err err = make_room(&items, n->agent_count, &n->agent_cap, sizeof *n->agents, e);
+    struct public_key *items = array_grow(n->agents, n->agent_count, &n->agent_cap, sizeof *items);
+    if (items == NULL)
+        return no_memory(e);
     n->agents = items;
-    if (err == ERR_OK)
-        n->agents[n->agent_count++] = *agent;
-    return err;
+    n->agents[n->agent_count++] = *agent;
+    return ERR_OK;
 }
 
 enum err news_add_expelled(struct news *n, const struct public_key *agent, enum err code,
                            struct error *e) {
-    void *items = n->expelled;
-    enum err err = make_room(&items, n->expelled_count, &n->expelled_cap, sizeof *n->expelled, e);
+    struct hub_expulsion *items =
+        array_grow(n->expelled, n->expelled_count, &n->expelled_cap, sizeof *items);
+    if (items == NULL)
+        return no_memory(e);
     n->expelled = items;
-    if (err == ERR_OK)
-        n->expelled[n->expelled_count++] = (struct hub_expulsion){*agent, code};
-    return err;
+    n->expelled[n->expelled_count++] = (struct hub_expulsion){*agent, code};
+    return ERR_OK;
 }
 
 enum err news_move(struct news *to, struct news *from, struct error *e) {

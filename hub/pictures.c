@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "array.h"
+
 /* Long enough for any charter: what was accepted under an older one is not judged again. */
 #define ANY_VALIDITY_MS (INT64_C(100) * 366 * 86400000)
 
@@ -35,14 +37,10 @@ static enum err read_one(void *ctx, const struct store_picture *p, struct error 
     if (author == NULL || (r->whose == PICTURES_ADMITTED &&
                            hub_check_agent(r->hub, &author->agent, NULL, NULL) != ERR_OK))
         return ERR_OK;
-    if (to->count == to->cap) {
-        size_t cap = to->cap > 0 ? to->cap * 2 : 32;
-        struct contribution *items = reallocarray(to->items, cap, sizeof *items);
-        if (items == NULL)
-            return error_set(e, ERR_NO_MEMORY, "no memory for %zu pictures", cap);
-        to->items = items;
-        to->cap = cap;
-    }
+    struct contribution *items = array_grow(to->items, to->count, &to->cap, sizeof *items);
+    if (items == NULL)
+        return error_set(e, ERR_NO_MEMORY, "no memory for more than %zu pictures", to->count);
+    to->items = items;
     return decode(to, author, p, e);
 }
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "array.h"
+
 #define MILLI 1000
 
 void presence_init(struct presence *p, const uint8_t seed[static MAP_SEED_LEN]) {
@@ -32,14 +34,10 @@ static struct bytes key_view(const struct public_key *k) {
 
 /* A zeroed item, and room for it in list and map; NULL without memory. */
 static void *new_item(void ***items, size_t count, size_t *cap, struct map *m, size_t size) {
-    if (count == *cap) {
-        size_t wanted = *cap > 0 ? *cap * 2 : 16;
-        void **grown = reallocarray(*items, wanted, sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        *items = grown;
-        *cap = wanted;
-    }
+    void **grown = array_grow(*items, count, cap, sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    *items = grown;
     if (map_reserve(m, NULL) != ERR_OK)
         return NULL;
     return calloc(1, size);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "published.h"
 #include "span.h"
 
@@ -54,14 +55,10 @@ static enum err take_note(void *ctx, const struct public_key *member, const char
     struct notes *to = from->ctx;
     if (region[0] == '\0' || !part->low.known)
         return ERR_OK;
-    if (to->count == to->cap) {
-        size_t cap = to->cap > 0 ? to->cap * 2 : 256;
-        struct note *items = reallocarray(to->items, cap, sizeof *items);
-        if (items == NULL)
-            return no_memory(e);
-        to->items = items;
-        to->cap = cap;
-    }
+    struct note *items = array_grow(to->items, to->count, &to->cap, sizeof *items);
+    if (items == NULL)
+        return no_memory(e);
+    to->items = items;
     struct note note = {.service = (size_t)(from->service - to->charter->services), .day = day};
     int64_t what[7] = {part->low.value, part->high.value, part->high.known, part->open_ended};
     memcpy(note.part.region, region, strlen(region));

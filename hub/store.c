@@ -138,17 +138,6 @@ _Static_assert(ENTRY_MAX_VIEWS == 512, "store_sql.def shifts places by 9");
 
 /* ---- shared by the store's files ---- */
 
-enum err store_finish(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        continue;
-    return db_finish(q, e);
-}
-
-enum err store_finish_visit(struct db_query *q, enum err visited, struct error *e) {
-    enum err err = db_finish(q, visited == ERR_OK ? e : NULL);
-    return visited == ERR_OK ? err : visited;
-}
-
 void store_bind_key(struct db_query *q, const char *name, const struct public_key *k) {
     db_bind_blob(q, name, bytes_of(k->b, KEY_LEN));
 }
@@ -257,7 +246,7 @@ enum err store_create_network(struct store *s, const struct public_key *network,
     struct db_query q = store_query(s, SQL_NETWORK_ADD);
     store_bind_key(&q, ":key", network);
     db_bind_int(&q, ":now", now_ms);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_use_network(struct store *s, const struct public_key *network, struct error *e) {
@@ -295,7 +284,7 @@ enum err store_authors(struct store *s, store_author_visit *visit, void *ctx, st
         }
         visited = good ? visit(ctx, &a, e) : store_damaged("author", e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_add_author(struct store *s, const struct public_key *agent,
@@ -304,7 +293,7 @@ enum err store_add_author(struct store *s, const struct public_key *agent,
     db_bind_int(&q, ":network", s->network);
     store_bind_key(&q, ":agent", agent);
     store_bind_key(&q, ":member", member);
-    enum err err = store_finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err == ERR_OK)
         *ret_id = db_last_rowid(s->db);
     return err;
@@ -314,7 +303,7 @@ enum err store_set_forked(struct store *s, int64_t author, bool forked, struct e
     struct db_query q = store_query(s, SQL_AUTHOR_FORKED);
     db_bind_int(&q, ":author", author);
     db_bind_int(&q, ":forked", forked ? 1 : 0);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* ---- the log ---- */
@@ -334,7 +323,7 @@ enum err store_append(struct store *s, const struct store_entry *entry, struct e
     db_bind_int(&q, ":index", (int64_t)entry->log_index);
     db_bind_int(&q, ":network", s->network);
     db_bind_int(&q, ":kind", entry->kind);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_tip(struct store *s, uint64_t *ret_log_index, struct error *e) {
@@ -389,13 +378,13 @@ enum err store_feed(struct store *s, int64_t author, uint64_t after, int64_t lim
         };
         visited = visit(ctx, &entry, e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_add_fork(struct store *s, const struct store_entry *entry, struct error *e) {
     struct db_query q = store_query(s, SQL_FORK_ADD);
     bind_entry(&q, entry);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_forks(struct store *s, store_fork_visit *visit, void *ctx, struct error *e) {
@@ -410,12 +399,12 @@ enum err store_forks(struct store *s, store_fork_visit *visit, void *ctx, struct
                     store_column_copy(&q, 1, f.member.b, KEY_LEN);
         visited = good ? visit(ctx, &f, e) : store_damaged("fork", e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_add_actor(struct store *s, uint64_t log_index, const char *actor, struct error *e) {
     struct db_query q = store_query(s, SQL_ACT_ADD);
     db_bind_int(&q, ":index", (int64_t)log_index);
     db_bind_text(&q, ":actor", actor);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }

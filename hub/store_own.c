@@ -15,7 +15,7 @@ enum err store_put_key(struct store *s, const struct store_held_key *key, struct
     db_bind_int(&q, ":author", key->author);
     db_bind_blob(&q, ":audience", audience_bytes(key->audience));
     store_bind_hash(&q, ":key_id", &key->key_id);
-    enum err err = store_finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err != ERR_OK)
         return err;
     q = store_query(s, SQL_KEY_PUT);
@@ -23,12 +23,12 @@ enum err store_put_key(struct store *s, const struct store_held_key *key, struct
     store_bind_hash(&q, ":key_id", &key->key_id);
     db_bind_blob(&q, ":audience", audience_bytes(key->audience));
     db_bind_blob(&q, ":key", bytes_of(key->key.b, AUDIENCE_KEY_LEN));
-    err = store_finish(&q, e);
+    err = db_run_query(&q, e);
     static const enum store_sql trims[] = {SQL_KEY_TRIM, SQL_PICTURE_TRIM};
     for (size_t i = 0; i < sizeof trims / sizeof trims[0] && err == ERR_OK; i++) {
         q = store_query(s, trims[i]);
         db_bind_int(&q, ":author", key->author);
-        err = store_finish(&q, e);
+        err = db_run_query(&q, e);
     }
     return err;
 }
@@ -42,7 +42,7 @@ enum err store_find_key(struct store *s, int64_t author, const struct hash *key_
     bool found = db_step(&q);
     bool good = !found || (store_column_copy(&q, 0, key.audience, AUDIENCE_ID_LEN) &&
                            store_column_copy(&q, 1, key.key.b, AUDIENCE_KEY_LEN));
-    enum err err = store_finish_visit(&q, good ? ERR_OK : store_damaged("held_key", e), e);
+    enum err err = db_finish_visit(&q, good ? ERR_OK : store_damaged("held_key", e), e);
     if (err == ERR_OK) {
         *ret_found = found;
         if (found)
@@ -58,7 +58,7 @@ enum err store_key_authors(struct store *s, store_author_id_visit *visit, void *
     enum err visited = ERR_OK;
     while (visited == ERR_OK && db_step(&q))
         visited = visit(ctx, db_column_int(&q, 0), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 /* ---- pictures ---- */
@@ -74,7 +74,7 @@ enum err store_state_under(struct store *s, int64_t author,
     enum err visited = ERR_OK;
     if (db_step(&q))
         visited = visit(ctx, db_column_blob(&q, 0), db_column_blob(&q, 1), db_column_int(&q, 2), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_put_picture(struct store *s, const struct store_picture *p, struct error *e) {
@@ -86,7 +86,7 @@ enum err store_put_picture(struct store *s, const struct store_picture *p, struc
     db_bind_int(&q, ":received", p->received_ms);
     db_bind_int(&q, ":shift", p->shift_ms);
     db_bind_blob(&q, ":plain", p->plain);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_drop_picture(struct store *s, int64_t author,
@@ -94,7 +94,7 @@ enum err store_drop_picture(struct store *s, int64_t author,
     struct db_query q = store_query(s, SQL_PICTURE_DROP);
     db_bind_int(&q, ":author", author);
     db_bind_blob(&q, ":audience", audience_bytes(audience));
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_pictures(struct store *s, store_picture_visit *visit, void *ctx, struct error *e) {
@@ -111,7 +111,7 @@ enum err store_pictures(struct store *s, store_picture_visit *visit, void *ctx, 
                       ? visit(ctx, &p, e)
                       : store_damaged("picture", e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 /* ---- counters and marks ---- */
@@ -123,7 +123,7 @@ enum err store_count_rejections(struct store *s, enum err code, int64_t count, i
     db_bind_text(&q, ":code", error_name(code));
     db_bind_int(&q, ":count", count);
     db_bind_int(&q, ":now", now_ms);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_rejections(struct store *s, store_count_visit *visit, void *ctx, struct error *e) {
@@ -132,7 +132,7 @@ enum err store_rejections(struct store *s, store_count_visit *visit, void *ctx, 
     db_bind_int(&q, ":network", s->network);
     while (visited == ERR_OK && db_step(&q))
         visited = visit(ctx, db_column_text(&q, 0), db_column_int(&q, 1), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_note_trouble(struct store *s, int64_t author, const struct error *why,
@@ -142,7 +142,7 @@ enum err store_note_trouble(struct store *s, int64_t author, const struct error 
     db_bind_text(&q, ":code", error_name(why->code));
     db_bind_int(&q, ":now", now_ms);
     db_bind_text(&q, ":detail", why->detail);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_troubles(struct store *s, store_trouble_visit *visit, void *ctx, struct error *e) {
@@ -156,7 +156,7 @@ enum err store_troubles(struct store *s, store_trouble_visit *visit, void *ctx, 
                                   .last_ms = db_column_int(&q, 4)};
         visited = visit(ctx, &t, e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_put_seen(struct store *s, const struct public_key *agent, int64_t last_ms,
@@ -165,7 +165,7 @@ enum err store_put_seen(struct store *s, const struct public_key *agent, int64_t
     db_bind_int(&q, ":network", s->network);
     store_bind_key(&q, ":agent", agent);
     db_bind_int(&q, ":last", last_ms);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_seen(struct store *s, store_seen_visit *visit, void *ctx, struct error *e) {
@@ -178,5 +178,5 @@ enum err store_seen(struct store *s, store_seen_visit *visit, void *ctx, struct 
                       ? visit(ctx, &agent, db_column_int(&q, 1), e)
                       : store_damaged("seen", e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }

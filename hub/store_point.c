@@ -11,7 +11,7 @@ enum err store_history_under(struct store *s, const struct store_held_key *key,
     db_bind_blob(&q, ":audience", bytes_of(key->audience, AUDIENCE_ID_LEN));
     while (visited == ERR_OK && db_step(&q))
         visited = visit(ctx, db_column_blob(&q, 0), db_column_blob(&q, 1), db_column_int(&q, 2), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 static void bind_entry(struct db_query *q, const struct store_history *h) {
@@ -45,7 +45,7 @@ static enum err put_point(struct store *s, const struct store_history *h,
     db_bind_opt(&q, ":low", p->has_band, p->low);
     db_bind_opt(&q, ":high", p->has_band && p->high.known, p->high.value);
     db_bind_int(&q, ":light", p->light);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err put_site(struct store *s, const struct store_history *h, const struct site *site,
@@ -55,7 +55,7 @@ static enum err put_site(struct store *s, const struct store_history *h, const s
     db_bind_int(&q, ":site", site->id);
     db_bind_text(&q, ":name", site->name);
     db_bind_text(&q, ":region", site->region);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err put_since(struct store *s, const struct store_history *h,
@@ -94,7 +94,7 @@ enum err store_drop_history(struct store *s, int64_t author,
         struct db_query q = store_query(s, drops[i]);
         db_bind_int(&q, ":author", author);
         db_bind_blob(&q, ":audience", bytes_of(audience, AUDIENCE_ID_LEN));
-        err = store_finish(&q, e);
+        err = db_run_query(&q, e);
     }
     return err;
 }
@@ -140,7 +140,7 @@ enum err store_points(struct store *s, const char *service, int64_t before_ms,
         read_point(&q, &p);
         visited = visit(ctx, &p, e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_retirable(struct store *s, int64_t before_ms, int64_t now_ms, size_t limit,
@@ -162,5 +162,5 @@ enum err store_retirable(struct store *s, int64_t before_ms, int64_t now_ms, siz
 enum err store_drop_point(struct store *s, int64_t id, struct error *e) {
     struct db_query q = store_query(s, SQL_POINT_DROP);
     db_bind_int(&q, ":id", id);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }

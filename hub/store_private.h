@@ -21,10 +21,6 @@ struct store {
 static inline struct db_query store_query(struct store *s, enum store_sql sql) {
     return db_query(s->db, (int)sql);
 }
-/* Steps to the end and finishes: for statements that give no rows. */
-enum err store_finish(struct db_query *q, struct error *e) MUST_USE;
-/* After the loop over a query's rows: what the visit returned wins over how the query went. */
-enum err store_finish_visit(struct db_query *q, enum err visited, struct error *e) MUST_USE;
 void store_bind_key(struct db_query *q, const char *name, const struct public_key *k);
 void store_bind_hash(struct db_query *q, const char *name, const struct hash *h);
 /* An amount that may be unknown: NULL. */

@@ -16,7 +16,7 @@ enum err store_put_published(struct store *s, const struct store_published *p, s
     db_bind_int(&q, ":expired", p->cell.expired);
     db_bind_int(&q, ":never", p->cell.never);
     db_bind_blob(&q, ":parts", p->parts);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_hide_published(struct store *s, const struct store_published *p, struct error *e) {
@@ -25,7 +25,7 @@ enum err store_hide_published(struct store *s, const struct store_published *p, 
     db_bind_text(&q, ":service", p->service);
     db_bind_int(&q, ":day", p->day);
     db_bind_text(&q, ":region", p->region);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_published(struct store *s, const char *service, int64_t day,
@@ -51,12 +51,12 @@ enum err store_published(struct store *s, const char *service, int64_t day,
                                           .parts = db_column_blob(&q, 10)};
         visited = visit(ctx, &p, e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_seal_published(struct store *s, int64_t day, struct error *e) {
     struct db_query q = store_query(s, SQL_PUBLISHED_SEAL);
     db_bind_int(&q, ":network", s->network);
     db_bind_int(&q, ":day", day);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }

@@ -28,7 +28,7 @@ static enum err keep_withdrawal(struct store *s, const struct store_view *v, str
     db_bind_blob(&q, ":target", target_bytes(&v->view->target));
     store_bind_hash(&q, ":key_id", &v->view->key_id);
     db_bind_int(&q, ":withdraw", VIEW_WITHDRAW);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Mostly an audience's state follows one under the same key: then one row changes, and nothing
@@ -36,7 +36,7 @@ static enum err keep_withdrawal(struct store *s, const struct store_view *v, str
 enum err store_put_state(struct store *s, const struct store_view *v, struct error *e) {
     struct db_query q = bind_view(s, SQL_STATE_RENEW, v);
     db_bind_int(&q, ":kind", v->view->kind);
-    enum err err = store_finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err != ERR_OK || db_changes(s->db) > 0)
         return err;
     err = keep_withdrawal(s, v, e);
@@ -46,17 +46,17 @@ enum err store_put_state(struct store *s, const struct store_view *v, struct err
     db_bind_int(&q, ":author", v->author);
     db_bind_blob(&q, ":target", target_bytes(&v->view->target));
     store_bind_hash(&q, ":key_id", &v->view->key_id);
-    err = store_finish(&q, e);
+    err = db_run_query(&q, e);
     if (err != ERR_OK)
         return err;
     q = bind_view(s, SQL_STATE_PUT, v);
     db_bind_int(&q, ":kind", v->view->kind);
-    err = store_finish(&q, e);
+    err = db_run_query(&q, e);
     if (err != ERR_OK)
         return err;
     q = store_query(s, SQL_STATE_TRIM);
     db_bind_int(&q, ":author", v->author);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_put_withdrawal(struct store *s, const struct store_view *v, struct error *e) {
@@ -64,13 +64,13 @@ enum err store_put_withdrawal(struct store *s, const struct store_view *v, struc
     db_bind_int(&q, ":author", v->author);
     db_bind_blob(&q, ":target", target_bytes(&v->view->target));
     db_bind_int(&q, ":history", VIEW_HISTORY);
-    enum err err = store_finish(&q, e);
+    enum err err = db_run_query(&q, e);
     return err == ERR_OK ? store_put_state(s, v, e) : err;
 }
 
 enum err store_put_grant(struct store *s, const struct store_view *v, struct error *e) {
     struct db_query q = bind_view(s, SQL_GRANT_PUT, v);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_put_renewal(struct store *s, const struct store_view *v, struct error *e) {
@@ -78,14 +78,14 @@ enum err store_put_renewal(struct store *s, const struct store_view *v, struct e
     db_bind_int(&q, ":place", (int64_t)v->place);
     db_bind_int(&q, ":author", v->author);
     db_bind_blob(&q, ":data", v->view->data);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_put_view(struct store *s, int class_, const struct store_view *v, struct error *e) {
     struct db_query q = bind_view(s, SQL_VIEW_PUT, v);
     db_bind_int(&q, ":class", class_);
     db_bind_int(&q, ":kind", v->view->kind);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_drop_author(struct store *s, int64_t author, const struct public_key *agent,
@@ -97,13 +97,13 @@ enum err store_drop_author(struct store *s, int64_t author, const struct public_
     for (size_t i = 0; i < sizeof drops / sizeof drops[0]; i++) {
         struct db_query q = store_query(s, drops[i]);
         db_bind_int(&q, ":author", author);
-        enum err err = store_finish(&q, e);
+        enum err err = db_run_query(&q, e);
         if (err != ERR_OK)
             return err;
     }
     struct db_query q = store_query(s, SQL_DROP_GRANTS_TO);
     store_bind_key(&q, ":agent", agent);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* ---- pruning ---- */
@@ -118,13 +118,13 @@ struct prunable {
 static enum err prune_one(struct store *s, const struct prunable *p, struct error *e) {
     struct db_query q = store_query(s, SQL_VIEW_DROP);
     db_bind_int(&q, ":place", p->place);
-    enum err err = store_finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err != ERR_OK)
         return err;
     q = store_query(s, SQL_GRANT_UNUSED);
     db_bind_int(&q, ":author", p->author);
     store_bind_hash(&q, ":key_id", &p->key_id);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t *ret_count,
@@ -141,7 +141,7 @@ enum err store_prune(struct store *s, int64_t before_ms, int64_t limit, int64_t 
         good = store_column_copy(&q, 2, found[count].key_id.b, HASH_LEN);
         count++;
     }
-    enum err err = store_finish_visit(&q, good ? ERR_OK : store_damaged("kept", e), e);
+    enum err err = db_finish_visit(&q, good ? ERR_OK : store_damaged("kept", e), e);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = prune_one(s, &found[i], e);
     if (err == ERR_OK)
@@ -255,7 +255,7 @@ enum err store_view(struct store *s, enum store_table table, uint64_t place,
     enum err visited = ERR_OK;
     if (found)
         visited = visit(ctx, db_column_blob(&q, 0), db_column_blob(&q, 1), db_column_int(&q, 2), e);
-    enum err err = store_finish_visit(&q, visited, e);
+    enum err err = db_finish_visit(&q, visited, e);
     if (err == ERR_OK && !found)
         return error_set(e, ERR_NOT_FOUND, "the view at place %llu is no longer held",
                          (unsigned long long)place);
@@ -273,5 +273,5 @@ enum err store_recipients(struct store *s, int64_t author, const struct hash *ke
         visited = store_column_copy(&q, 0, agent.b, KEY_LEN) ? visit(ctx, &agent, e)
                                                              : store_damaged("key_grant", e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }

@@ -13,7 +13,7 @@ enum err store_put_line(struct store *s, const struct store_line *line, struct e
     db_bind_blob(&q, ":audience", bytes_of(line->audience, AUDIENCE_ID_LEN));
     db_bind_int(&q, ":since", line->since_ms);
     db_bind_int(&q, ":last", line->last_ms);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err store_authors_since(struct store *s, store_since_visit *visit, void *ctx,
@@ -22,7 +22,7 @@ enum err store_authors_since(struct store *s, store_since_visit *visit, void *ct
     enum err visited = ERR_OK;
     while (visited == ERR_OK && db_step(&q))
         visited = visit(ctx, db_column_int(&q, 0), db_column_int(&q, 1), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_network_since(struct store *s, int64_t *ret_ms, struct error *e) {
@@ -40,7 +40,7 @@ enum err store_regions(struct store *s, store_region_visit *visit, void *ctx, st
     enum err visited = ERR_OK;
     while (visited == ERR_OK && db_step(&q))
         visited = visit(ctx, db_column_text(&q, 0), e);
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 /* ---- final sums ---- */
@@ -64,7 +64,7 @@ enum err store_put_final(struct store *s, const struct store_final *f, struct er
     db_bind_int(&q, ":current", f->cell.current);
     db_bind_int(&q, ":expired", f->cell.expired);
     db_bind_int(&q, ":never", f->cell.never);
-    return store_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 /* Columns of FINALS. */
@@ -100,7 +100,7 @@ enum err store_finals(struct store *s, int64_t from_day, int64_t to_day, store_f
         read_final(&q, &f);
         visited = visit(ctx, &f, e);
     }
-    return store_finish_visit(&q, visited, e);
+    return db_finish_visit(&q, visited, e);
 }
 
 enum err store_newest_final(struct store *s, bool *ret_found, int64_t *ret_day, struct error *e) {

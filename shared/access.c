@@ -91,10 +91,7 @@ static enum err seen(struct access *a, const struct hash *secret, const char *to
         return err;
     err = token ? users_token_used(&a->config.users, token, now_ms, e)
                 : users_session_seen(&a->config.users, secret, now_ms, e);
-    if (err == ERR_OK)
-        return db_commit(a->config.users.db, e);
-    db_rollback(a->config.users.db);
-    return err;
+    return db_end(a->config.users.db, err, e);
 }
 
 /* A full disk must not keep people from looking. */

@@ -47,10 +47,7 @@ static json_t *time_or_null(int64_t ms) {
 
 /* Ends a transaction by how what was in it went. */
 static enum err end_change(struct access *a, enum err err, struct error *e) {
-    if (err == ERR_OK)
-        return db_commit(a->config.users.db, e);
-    db_rollback(a->config.users.db);
-    return err;
+    return db_end(a->config.users.db, err, e);
 }
 
 /* Who is logged in, as `me` says it; `csrf` NULL: no session. */

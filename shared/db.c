@@ -169,6 +169,13 @@ void db_rollback(struct db *db) {
     db_end_level(db);
 }
 
+enum err db_end(struct db *db, enum err code, struct error *e) {
+    if (code == ERR_OK)
+        return db_commit(db, e);
+    db_rollback(db);
+    return code;
+}
+
 enum err db_savepoint(struct db *db, struct error *e) {
     if (db->doom != ERR_OK)
         return db_doomed(db, e);
@@ -379,11 +386,20 @@ enum err db_finish(struct db_query *q, struct error *e) {
     return code;
 }
 
+enum err db_finish_visit(struct db_query *q, enum err visited, struct error *e) {
+    enum err code = db_finish(q, visited == ERR_OK ? e : NULL);
+    return visited != ERR_OK ? visited : code;
+}
+
+enum err db_run_query(struct db_query *q, struct error *e) {
+    while (db_step(q))
+        continue;
+    return db_finish(q, e);
+}
+
 enum err db_run(struct db *db, int statement, struct error *e) {
     struct db_query q = db_query(db, statement);
-    while (db_step(&q))
-        continue;
-    return db_finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 #ifdef PLEK_FAILPOINTS

@@ -46,6 +46,8 @@ void db_close(struct db *db); /* accepts NULL; rolls back an open transaction; c
 enum err db_begin(struct db *db, struct error *e) MUST_USE;
 enum err db_commit(struct db *db, struct error *e) MUST_USE;
 void db_rollback(struct db *db);
+/* Ends a transaction by how its work went: commits ERR_OK, or rolls back and returns `code`. */
+enum err db_end(struct db *db, enum err code, struct error *e) MUST_USE;
 /* A savepoint inside a transaction, for one item of a batch that may fail alone. */
 enum err db_savepoint(struct db *db, struct error *e) MUST_USE;
 enum err db_release(struct db *db, struct error *e) MUST_USE;
@@ -80,7 +82,11 @@ const char *db_column_text(struct db_query *q, int column);
 struct bytes db_column_blob(struct db_query *q, int column);
 /* ERR_OK, or ERR_CONFLICT for a violated constraint, ERR_DISK_FULL, ERR_NO_MEMORY, ERR_STORE. */
 enum err db_finish(struct db_query *q, struct error *e) MUST_USE;
-/* Bind nothing, step to the end, finish. */
+/* After the loop over a query's rows: what the visit returned wins over how the query went. */
+enum err db_finish_visit(struct db_query *q, enum err visited, struct error *e) MUST_USE;
+/* Step to the end, finish. */
+enum err db_run_query(struct db_query *q, struct error *e) MUST_USE;
+/* The same for a statement without parameters. */
 enum err db_run(struct db *db, int statement, struct error *e) MUST_USE;
 
 #ifdef PLEK_FAILPOINTS

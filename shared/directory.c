@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "directory_private.h"
 
 /* ---- words ---- */
@@ -48,16 +49,10 @@ void directory_fold(char out[static NAME_MAX_BYTES + 1], const char *name) {
 /* ---- memory ---- */
 
 static enum err list_reserve(struct list *l, struct error *e) {
-    if (l->count < l->cap) {
-        return ERR_OK;
-    }
-    size_t cap = l->cap > 0 ? l->cap * 2 : 8;
-    void **items = (void **)reallocarray(l->items, cap, sizeof(*items));
-    if (!items) {
-        return error_set(e, ERR_NO_MEMORY, "no memory for a list of %zu items", cap);
-    }
+    void **items = array_grow(l->items, l->count, &l->cap, sizeof *items);
+    if (!items)
+        return error_set(e, ERR_NO_MEMORY, "no memory for a list of more than %zu items", l->count);
     l->items = items;
-    l->cap = cap;
     return ERR_OK;
 }
 

@@ -15,12 +15,6 @@ static struct db_query query(const struct users *u, enum place at) {
     return db_query(u->db, u->first + (int)at);
 }
 
-static enum err finish(struct db_query *q, struct error *e) {
-    while (db_step(q))
-        continue;
-    return db_finish(q, e);
-}
-
 static void bind_hash(struct db_query *q, const char *name, const struct hash *h) {
     db_bind_blob(q, name, bytes_of(h->b, HASH_LEN));
 }
@@ -109,21 +103,21 @@ enum err users_add(const struct users *u, const char *name, enum api_role role, 
     db_bind_text(&q, ":name", name);
     db_bind_int(&q, ":role", role);
     db_bind_int(&q, ":now", now_ms);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_set_role(const struct users *u, int64_t id, enum api_role role, struct error *e) {
     struct db_query q = query(u, AT_USER_ROLE);
     db_bind_int(&q, ":id", id);
     db_bind_int(&q, ":role", role);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 static enum err run_for(const struct users *u, enum place at, const char *name, int64_t id,
                         struct error *e) {
     struct db_query q = query(u, at);
     db_bind_int(&q, name, id);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_set_link(const struct users *u, int64_t id, const struct hash *link,
@@ -132,7 +126,7 @@ enum err users_set_link(const struct users *u, int64_t id, const struct hash *li
     db_bind_int(&q, ":id", id);
     bind_hash(&q, ":link", link);
     db_bind_int(&q, ":expires", expires_ms);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_set_password(const struct users *u, int64_t id, const char *password,
@@ -143,7 +137,7 @@ enum err users_set_password(const struct users *u, int64_t id, const char *passw
     struct db_query q = query(u, AT_USER_PASSWORD);
     db_bind_int(&q, ":id", id);
     db_bind_text(&q, ":password", password);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_remove(const struct users *u, int64_t id, struct error *e) {
@@ -158,18 +152,18 @@ enum err users_session_add(const struct users *u, int64_t user, const struct has
     bind_hash(&q, ":secret", secret);
     db_bind_int(&q, ":user", user);
     db_bind_int(&q, ":now", now_ms);
-    enum err err = finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err == ERR_OK) {
         q = query(u, AT_SESSION_CROWD);
         db_bind_int(&q, ":user", user);
         db_bind_int(&q, ":limit", USERS_SESSIONS);
-        err = finish(&q, e);
+        err = db_run_query(&q, e);
     }
     if (err == ERR_OK) {
         q = query(u, AT_USER_LOGIN);
         db_bind_int(&q, ":id", user);
         db_bind_int(&q, ":now", now_ms);
-        err = finish(&q, e);
+        err = db_run_query(&q, e);
     }
     return err;
 }
@@ -199,13 +193,13 @@ enum err users_session_seen(const struct users *u, const struct hash *secret, in
     struct db_query q = query(u, AT_SESSION_SEEN);
     bind_hash(&q, ":secret", secret);
     db_bind_int(&q, ":now", now_ms);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_session_end(const struct users *u, const struct hash *secret, struct error *e) {
     struct db_query q = query(u, AT_SESSION_END);
     bind_hash(&q, ":secret", secret);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_sessions_end(const struct users *u, int64_t user, struct error *e) {
@@ -234,7 +228,7 @@ enum err users_token_add(const struct users *u, const struct api_token *token,
     db_bind_int(&q, ":role", token->role);
     db_bind_int(&q, ":now", token->created_ms);
     db_bind_text(&q, ":actor", token->actor);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_token_find(const struct users *u, const struct hash *secret, bool *ret_found,
@@ -259,14 +253,14 @@ enum err users_token_used(const struct users *u, const char *name, int64_t now_m
     struct db_query q = query(u, AT_TOKEN_USED);
     db_bind_text(&q, ":name", name);
     db_bind_int(&q, ":now", now_ms);
-    return finish(&q, e);
+    return db_run_query(&q, e);
 }
 
 enum err users_token_remove(const struct users *u, const char *name, bool *ret_found,
                             struct error *e) {
     struct db_query q = query(u, AT_TOKEN_REMOVE);
     db_bind_text(&q, ":name", name);
-    enum err err = finish(&q, e);
+    enum err err = db_run_query(&q, e);
     if (err == ERR_OK)
         *ret_found = db_changes(u->db) > 0;
     return err;
