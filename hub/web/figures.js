@@ -43,12 +43,19 @@ function details(row) {
   return said.join(', ');
 }
 
+// On a phone a row of figures is a few lines, not a tall card.
+export function briefTable(caption, heads, rows) {
+  const made = table(caption, heads, rows);
+  made.classList.add('brief');
+  return made;
+}
+
 export const regionName = (region) => region ?? t('home.whole');
 
 // One service: the whole network first, then its regions.
 export function serviceTable(caption, rows, published) {
   const heads = [t('home.region'), t('row.room'), t('home.coverage'), t('home.organisations'), t(published ? 'home.since' : 'home.details')];
-  return table(caption, heads, rows.map((row) => [regionName(row.region), figureNode(row), coverage(row),
+  return briefTable(caption, heads, rows.map((row) => [regionName(row.region), figureNode(row), coverage(row),
     known(row.members) ? String(row.members) : '', published ? row.published_at && dateTime(row.published_at) : details(row)]));
 }
 

@@ -48,14 +48,34 @@ function(plek_layer name)
     endif()
 endfunction()
 
-# plek_pages(TARGET NAME): embeds web/* of this folder and of shared/ as `struct pages_assets NAME`.
+# plek_pages(TARGET NAME [MADE files...]): embeds web/* of this folder, of shared/, and what was made
+# for them, as `struct pages_assets NAME`.
 function(plek_pages target name)
+    cmake_parse_arguments(PAGES "" "" "MADE" ${ARGN})
     set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.c)
     file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/web/* ${CMAKE_SOURCE_DIR}/shared/web/*)
     add_custom_command(
         OUTPUT ${out}
         COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DNAME=${name} -DOWN=${CMAKE_CURRENT_SOURCE_DIR}/web
-                -DSHARED=${CMAKE_SOURCE_DIR}/shared/web -P ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake
-        DEPENDS ${files} ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake)
+                -DSHARED=${CMAKE_SOURCE_DIR}/shared/web "-DMADE=${PAGES_MADE}"
+                -P ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake
+        DEPENDS ${files} ${PAGES_MADE} ${CMAKE_SOURCE_DIR}/packaging/cmake/embed.cmake
+        VERBATIM)
     target_sources(${target} PRIVATE ${out})
+endfunction()
+
+# plek_uplot(RET): the files of the charts' library, from packaging/web's lock file; stand-ins without.
+function(plek_uplot ret)
+    set(from ${CMAKE_SOURCE_DIR}/packaging/web/node_modules/uplot)
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/uplot)
+    set(script ${CMAKE_SOURCE_DIR}/packaging/cmake/uplot.cmake)
+    file(GLOB files CONFIGURE_DEPENDS ${from}/LICENSE ${from}/dist/uPlot.iife.min.js ${from}/dist/uPlot.min.css)
+    if(NOT files)
+        message(STATUS "uPlot is not here: the hub's pages show tables without charts; packaging/setup installs it")
+    endif()
+    add_custom_command(
+        OUTPUT ${out}/uplot.js ${out}/uplot.css
+        COMMAND ${CMAKE_COMMAND} -DFROM=${from} -DOUT=${out} -P ${script}
+        DEPENDS ${files} ${script})
+    set(${ret} ${out}/uplot.js ${out}/uplot.css PARENT_SCOPE)
 endfunction()

@@ -1,5 +1,5 @@
-# Writes a C file with the web files of one program: cmake -DOUT= -DNAME= -DOWN= -DSHARED= -P embed.cmake
-# OWN stands at "/", SHARED at "/shared/". Same files, same bytes.
+# Writes a C file with the web files of one program: cmake -DOUT= -DNAME= -DOWN= -DSHARED=
+# -DMADE= -P embed.cmake. OWN and the list MADE stand at "/", SHARED at "/shared/". Same files, same bytes.
 cmake_minimum_required(VERSION 3.25)
 set(types
     html "text/html\; charset=utf-8" css "text/css\; charset=utf-8"
@@ -22,6 +22,9 @@ foreach(place OWN SHARED)
         set(prefix "/shared/")
     endif()
     file(GLOB files ${${place}}/*)
+    if("${place}" STREQUAL "OWN")
+        list(APPEND files ${MADE})
+    endif()
     foreach(file ${files})
         get_filename_component(name ${file} NAME)
         string(REGEX REPLACE ".*\\." "" ending ${name})

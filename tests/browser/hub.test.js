@@ -1,169 +1,161 @@
-// Tests the hub's pages in a real browser, with a real hub and two agents: figures and coverage, who
-// expired or never reported, both views, the public page, both languages, a phone's width, hostile
-// names, accessibility.
+// Tests the hub's pages in a real browser, with a real hub and four agents: every page and what it
+// shows, charts and what stands there without them, both views, the public page, both languages, a
+// phone's width, hostile names, accessibility.
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { Network } from './network.js';
+import { promisify } from 'node:util';
+import { EVIL, HAVEN, HubPages, reads, root, titles } from './hubpages.js';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '../..');
-const bin = process.env.PLEK_BIN_DIR ?? join(root, 'build/dev');
-const shots = process.env.PLEK_SHOTS; // a folder: write what the pages look like there
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-const US = 'De Haven';
-const EVIL = '<img src=x onerror="window.pwned=1">';
-const PASSWORD = 'een lange zin van woorden';
-
-let net, browser, context, page, faults;
-
-const hub = (...args) => net.command('plek-hub', [...args, '--dir', net.hubDir]);
-const url = (path = '/') => `http://${net.hubAt}${path}`;
+const lab = new HubPages();
+const main = () => lab.main();
+const whole = () => lab.whole();
 
 before(async () => {
-  net = new Network(bin, join(root, 'docs/examples/charter-shelters-homes.json'));
-  await net.makeHub('Noord');
-  for (const name of [US, EVIL]) await net.add(name);
-  await net.at(US, ['site', 'set', US, '--region', 'noord']);
-  await net.policy(US, [{ name: 'hub', members: ['@hub'], services: ['*'], precision: 'exact' }]);
-  await net.at(US, ['set', 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', '--site', US]);
-  await hub('user', 'add', 'balie', '--role', 'admin').then((said) => { net.invite = /#invite=[\w-]+/.exec(said)[0]; });
-  browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-  await open();
-  await page.goto(url(`/${net.invite}`));
-  for (const field of await page.locator('input[type=password]').all()) await field.fill(PASSWORD);
-  await page.locator('form button').click();
-  await page.getByRole('heading', { level: 1, name: 'Beschikbaar in het netwerk' }).waitFor();
+  await lab.begin();
+  await lab.open();
+  await lab.enter('balie', 'admin');
 });
 
-after(async () => {
-  await browser?.close();
-  await net?.end();
-});
-
-async function open(options = {}) {
-  context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'nl-NL', timezoneId: 'Europe/Amsterdam', ...options });
-  context.setDefaultTimeout(15000);
-  faults = [];
-  page = await context.newPage();
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource|net::ERR/.test(message.text())) faults.push(message.text());
-  });
-}
-
-async function go(id) {
-  await page.goto(url(`/#/${id}`));
-  await page.locator('main h1').waitFor();
-}
-
-async function reads(locator, wanted) {
-  let text = '';
-  for (let i = 0; i < 150; i++) {
-    text = await locator.textContent({ timeout: 1000 }).catch(() => '');
-    if (text.includes(wanted)) return text;
-    await page.waitForTimeout(100);
-  }
-  return assert.fail(`waited in vain for ${wanted}, found: ${text}`);
-}
-
-async function shot(name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-}
-
-async function accessible(what) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(found.violations.map((v) => `${what}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target).join(' ')}`), []);
-}
-
-const main = () => page.locator('main');
-const whole = () => page.locator('section.service tbody tr').first();
+after(() => lab.end());
 
 test('overview: figures with a light, coverage beside them, who never reported', async () => {
-  await go('home');
-  await reads(whole(), '1 van 2 locaties actueel, 0 verlopen, 1 nooit gemeld');
-  await reads(whole(), '4');
+  await lab.go('home');
+  await reads(whole(), '3 van 4 locaties actueel, 0 verlopen, 1 nooit gemeld');
+  await reads(whole(), '9–11');
   assert.equal(await whole().locator('.mark').textContent(), '●');
-  await reads(page.locator('.never'), EVIL);
-  assert.equal(await page.evaluate(() => window.pwned), undefined);
-  await shot('hub-home');
-  await accessible('home');
+  await reads(lab.page.locator('.never'), EVIL);
+  assert.equal(await lab.page.evaluate(() => window.pwned), undefined);
+  await lab.shot('hub-home');
+  await lab.accessible('home');
 });
 
 test('overview: a new figure stands there by itself', async () => {
-  await go('home');
-  await net.at(US, ['set', 'night-shelter', 'free=9', 'occupied=11', '--site', US]);
-  await reads(whole(), '9');
+  await lab.set(HAVEN, 'night-shelter', 'free=9', 'occupied=11');
+  await reads(whole(), '14–16');
 });
 
-test('as published: nothing of fewer than k members is shown', async () => {
-  await go('home');
+test('as published: what was published last, and nothing of fewer than k members', async () => {
+  const { page } = lab;
+  await lab.go('home');
   await page.getByLabel('Zoals gepubliceerd').check();
   await reads(whole(), 'niet gepubliceerd');
   await page.getByRole('button', { name: 'Nu publiceren' }).click();
   await reads(main(), 'Gepubliceerd.');
-  await reads(whole(), 'niet gepubliceerd');
-  await shot('hub-published');
-  await accessible('published');
+  await reads(whole(), '14–16');
+  await reads(page.locator('section.service').nth(1), 'niet gepubliceerd');
+  await lab.shot('hub-published');
+  await lab.accessible('published');
   await page.getByLabel('Voor de beheerder').check();
-  await reads(whole(), '1 van 2 locaties');
+  await reads(whole(), '3 van 4 locaties');
 });
 
-test('over time and network: a table beside the picture, members, charter, users', async () => {
-  await go('trend');
+const bare = async () => (await (await fetch(lab.url('/uplot.js'))).text()).includes('export default null');
+
+test('over time: a chart of the days, the same figures in a table', async (t) => {
+  const { page } = lab;
+  await lab.go('trend');
   await reads(main(), 'vandaag, tot nu');
-  assert.equal(await page.locator('svg.chart').count(), 1);
-  await shot('hub-trend');
-  await accessible('trend');
-  await go('network');
+  await reads(main(), 'kan nog veranderen');
+  if (await bare()) {
+    t.skip('built without uPlot: packaging/setup installs it');
+    return;
+  }
+  await page.locator('.chart canvas').waitFor();
+  const said = await page.locator('.chart').getAttribute('aria-label');
+  assert.match(said, /van 20 van de 30 dagen is iets bekend/);
+  assert.match(said, /Laatst: 14–16 op/);
+  const box = await page.locator('.chart .u-over').boundingBox();
+  for (const back of [40, 10]) await page.mouse.move(box.x + box.width - back, box.y + box.height / 2);
+  await reads(page.locator('.under'), '14–16, 3 van 4 locaties actueel');
+  await lab.shot('hub-trend');
+  await lab.accessible('trend');
+  await page.getByLabel('Regio').selectOption('oost');
+  await reads(main(), 'Nachtopvang, oost');
+  await page.getByLabel('Periode').selectOption('7');
+  await reads(main(), 'Nachtopvang, oost');
+  assert.match(await page.locator('.chart').getAttribute('aria-label'), /van de 7 dagen/);
+  await page.getByLabel('Voorziening').selectOption('home');
+  await reads(main(), 'Woning, Hele netwerk');
+  await reads(main(), 'Van deze dagen is niets bekend.');
+  await page.getByLabel('Voorziening').selectOption('night-shelter');
+});
+
+test('network and users: who is connected, the charter, who may log in', async () => {
+  const { page } = lab;
+  await lab.go('network');
   await reads(main(), EVIL);
   await reads(main(), 'Verbonden');
-  await reads(main(), 'Handvest');
-  await shot('hub-network');
-  await accessible('network');
-  await go('users');
+  await reads(main(), 'Afspraken');
+  await lab.shot('hub-network');
+  await lab.accessible('network');
+  await lab.go('users');
   await reads(main(), 'balie');
-  await accessible('users');
+  await lab.shot('hub-users');
+  await lab.accessible('users');
+  assert.deepEqual(await page.evaluate(() => window.pwned), undefined);
 });
 
-test('a phone, dark, in English: nothing is wider than the screen', async () => {
-  await page.setViewportSize({ width: 360, height: 740 });
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await go('home');
-  await page.getByLabel('Taal').selectOption('en');
-  await reads(main(), 'Available in the network');
-  for (const id of ['home', 'trend', 'network', 'users']) {
-    await go(id);
-    await page.locator('main table').first().waitFor();
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360, id);
-    await shot(`hub-${id}-360`);
-    await accessible(`${id} on a phone`);
+for (const [language, colour] of [['en', 'dark'], ['nl', 'light']]) {
+  test(`a phone, ${colour}, in ${language}: nothing is wider than the screen`, async () => {
+    const { page } = lab;
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.emulateMedia({ colorScheme: colour });
+    await lab.go('home');
+    await page.locator('header select').selectOption(language);
+    for (const [id, title] of Object.entries(titles[language])) {
+      await lab.go(id);
+      await reads(page.locator('main h1'), title);
+      await page.locator('main table').first().waitFor();
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360, id);
+      await lab.shot(`hub-${id}-360-${language}`);
+      await lab.accessible(`${id} on a phone`);
+    }
+    assert.deepEqual(lab.faults, []);
+  });
+}
+
+test('all that a browser loads of the hub is small', async () => {
+  const paths = ['/uplot.js', '/uplot.css', ...readdirSync(join(root, 'hub/web')).map((name) => `/${name}`), ...readdirSync(join(root, 'shared/web')).map((name) => `/shared/${name}`)];
+  let bytes = 0;
+  for (const path of paths.filter((p) => p !== '/public.html')) {
+    const answer = await fetch(lab.url(path));
+    assert.equal(answer.status, 200, path);
+    bytes += (await answer.arrayBuffer()).byteLength;
   }
-  assert.deepEqual(faults, []);
+  console.log(`assets: ${bytes} bytes`);
+  assert.ok(bytes < 200 * 1024, `${bytes} bytes`);
+});
+
+test('without the charts\' library the tables are there', async () => {
+  const stub = join(lab.net.dir, 'stub');
+  await promisify(execFile)('cmake', [`-DFROM=${join(lab.net.dir, 'nowhere')}`, `-DOUT=${stub}`, '-P', join(root, 'packaging/cmake/uplot.cmake')]);
+  await lab.net.stop('hub');
+  await lab.net.startHub('--web-root', stub);
+  const { page } = lab;
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.reload();
+  await lab.go('trend');
+  await reads(main(), 'vandaag, tot nu');
+  assert.equal(await page.locator('canvas').count(), 0);
+  assert.equal(await page.locator('.panel:visible').count(), 0);
+  await lab.accessible('trend without charts');
+  assert.deepEqual(lab.faults, []);
 });
 
 test('the public page is not there, until the settings say so', async () => {
-  assert.equal((await fetch(url('/public'))).status, 404);
-  assert.equal((await fetch(url('/public.html'))).status, 404);
-  assert.equal((await fetch(url('/v1/public/aggregate'))).status, 404);
-  assert.equal((await fetch(url('/v1/published'))).status, 401);
-  await net.stop('hub');
-  appendFileSync(join(net.hubDir, 'hub.conf'), '\npublic = yes\n');
-  await net.startHub();
-  await context.close();
-  await open();
-  await page.goto(url('/public'));
+  for (const path of ['/public', '/public.html', '/v1/public/aggregate']) assert.equal((await fetch(lab.url(path))).status, 404);
+  assert.equal((await fetch(lab.url('/v1/published'))).status, 401);
+  await lab.configure('public = yes');
+  await lab.context.close();
+  await lab.open();
+  await lab.page.goto(lab.url('/public'));
+  await reads(main(), '14–16');
   await reads(main(), 'niet gepubliceerd');
-  assert.ok(!(await main().textContent()).includes(US));
-  await accessible('public');
-  await shot('hub-public');
-  assert.deepEqual(faults, []);
+  assert.ok(!(await main().textContent()).includes(HAVEN));
+  await lab.accessible('public');
+  await lab.shot('hub-public');
+  assert.deepEqual(lab.faults, []);
 });

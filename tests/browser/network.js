@@ -55,9 +55,9 @@ export class Network {
     await ended;
   }
 
-  async startHub() {
+  async startHub(...options) {
     this.hubDir ??= join(this.dir, 'hub');
-    const ready = await this.start('hub', 'plek-hub', ['run', '--dir', this.hubDir, '--listen', this.hubAt ?? '127.0.0.1:0']);
+    const ready = await this.start('hub', 'plek-hub', ['run', '--dir', this.hubDir, '--listen', this.hubAt ?? '127.0.0.1:0', ...options]);
     this.hubAt = /(?:listen=|address=)\S*?(127\.0\.0\.1:\d+)/.exec(ready)?.[1] ?? /(127\.0\.0\.1:\d+)/.exec(ready)[1];
   }
 
