@@ -12,12 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DISK_SECTOR 512 /* bytes: what a disk writes whole or not at all */
+#define DISK_SECTOR 512 /* bytes: what a disk writes at once */
+#define DISK_SECTOR_LARGE 4096
 #define DISK_COPY_BLOCK 65536
 
 /* ---- content ---- */
 
-static bool content_write(struct disk_content *c, size_t offset, const uint8_t *data, size_t len) {
+bool disk_content_write(struct disk_content *c, size_t offset, const uint8_t *data, size_t len) {
     size_t end = offset + len;
     if (end > c->cap) {
         size_t cap = end > c->cap * 2 ? end : c->cap * 2;
@@ -36,15 +37,15 @@ static bool content_write(struct disk_content *c, size_t offset, const uint8_t *
     return true;
 }
 
-static void content_truncate(struct disk_content *c, size_t len) {
+void disk_content_truncate(struct disk_content *c, size_t len) {
     if (len < c->len)
         c->len = len;
 }
 
 static bool content_apply(struct disk_content *c, const struct disk_change *change) {
     if (!change->truncate)
-        return content_write(c, (size_t)change->offset, change->data, change->len);
-    content_truncate(c, (size_t)change->offset);
+        return disk_content_write(c, (size_t)change->offset, change->data, change->len);
+    disk_content_truncate(c, (size_t)change->offset);
     return true;
 }
 
@@ -57,7 +58,7 @@ static bool content_read(struct disk_content *c, const char *path) {
     ssize_t n;
     bool ok = true;
     while (ok && (n = read(fd, block, sizeof block)) != 0)
-        ok = n > 0 && content_write(c, c->len, block, (size_t)n);
+        ok = n > 0 && disk_content_write(c, c->len, block, (size_t)n);
     close(fd);
     return ok;
 }
@@ -90,6 +91,7 @@ static void record_drop_changes(struct disk_record *r) {
 static void record_free(struct disk_record *r) {
     record_drop_changes(r);
     free(r->durable.data);
+    free(r->live.data);
     free(r->path);
     free(r);
 }
@@ -101,19 +103,29 @@ struct disk_record *disk_find(struct disk *d, const char *path) {
     return r;
 }
 
-/* A file seen for the first time is taken to be durable as it is. */
-struct disk_record *disk_add(struct disk *d, const char *path, bool exists) {
+static struct disk_record *record_new(const char *path, bool exists) {
     struct disk_record *r = calloc(1, sizeof *r);
     if (r == NULL)
         return NULL;
     r->end = &r->first;
     r->path = strdup(path);
-    r->on_disk = exists;
-    r->live = exists;
-    if (r->path == NULL || !content_read(&r->durable, path)) {
+    r->on_disk = r->live_named = exists;
+    if (r->path == NULL) {
         record_free(r);
         return NULL;
     }
+    return r;
+}
+
+/* A file seen for the first time is taken to be durable as it is. */
+struct disk_record *disk_add(struct disk *d, const char *path, bool exists) {
+    struct disk_record *r = record_new(path, exists);
+    if (r != NULL && !content_read(&r->durable, path)) {
+        record_free(r);
+        return NULL;
+    }
+    if (r == NULL)
+        return NULL;
     r->next = d->records;
     d->records = r;
     return r;
@@ -145,7 +157,7 @@ static void disk_sync_directory(struct disk *d, const char *path) {
     const char *slash = strrchr(path, '/');
     size_t dir_len = slash == NULL ? 0 : (size_t)(slash - path);
     for (struct disk_record *r = d->records; r != NULL; r = r->next) {
-        if (record_in(r, path, dir_len) && !r->live)
+        if (record_in(r, path, dir_len) && !r->live_named)
             r->on_disk = false;
     }
 }
@@ -173,7 +185,7 @@ void disk_record_lose(struct disk_record *r) {
 
 void disk_record_deleted(struct disk *d, struct disk_record *r, bool durable) {
     record_drop_changes(r);
-    r->live = false;
+    r->live_named = false;
     if (durable)
         disk_sync_directory(d, r->path);
 }
@@ -195,50 +207,117 @@ bool disk_record_durable(const struct disk_record *r, uint64_t moment) {
 
 /* ---- power cut ---- */
 
-/* A coin per question, the same for the same seed (splitmix64). Seed 0 always says no. */
-struct disk_coin {
-    bool never;
-    uint64_t state;
+/* Chance, the same for the same seed (splitmix64). */
+struct disk_chance {
+    uint64_t seed, state;
+    struct disk_tally *tally;
 };
 
-static bool coin_toss(struct disk_coin *coin) {
-    if (coin->never)
-        return false;
-    uint64_t z = coin->state += 0x9e3779b97f4a7c15u;
+static uint64_t chance_draw(struct disk_chance *chance) {
+    uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return ((z ^ (z >> 31)) & 1) != 0;
+    return z ^ (z >> 31);
 }
 
-static bool crash_change(struct disk_content *c, const struct disk_change *change,
-                         struct disk_coin *coin) {
-    if (change->truncate)
-        return !coin_toss(coin) || content_apply(c, change);
+static bool chance_toss(struct disk_chance *chance) {
+    if (chance->seed == DISK_DROP_ALL || chance->seed == DISK_KEEP_ALL)
+        return chance->seed == DISK_KEEP_ALL;
+    return (chance_draw(chance) & 1) != 0;
+}
+
+/* Of each sector what was there, what was written, or neither. The bytes outside the write are not
+ * touched: SQLite is told so (SQLITE_IOCAP_POWERSAFE_OVERWRITE). */
+static bool tear_sectors(struct disk_content *c, const struct disk_change *change,
+                         struct disk_chance *chance) {
+    const size_t sector = chance_toss(chance) ? DISK_SECTOR : DISK_SECTOR_LARGE;
     size_t done = 0;
     while (done < change->len) {
-        size_t at = (size_t)change->offset + done;
-        size_t room = DISK_SECTOR - at % DISK_SECTOR;
+        size_t at = (size_t)change->offset + done, room = sector - at % sector;
         size_t len = room < change->len - done ? room : change->len - done;
-        if (coin_toss(coin) && !content_write(c, at, change->data + done, len))
+        uint64_t fate = chance_draw(chance) % 5;
+        if (fate < 3 && !disk_content_write(c, at, change->data + done, len))
             return false;
+        if (fate == 0)
+            memset(c->data + at, (int)(chance_draw(chance) & 0xff), len);
         done += len;
     }
     return true;
 }
 
-static bool crash_record(const struct disk_record *r, const char *to_dir, struct disk_coin *coin) {
-    bool renewed = r->live && r->fresh && coin_toss(coin);
-    bool gone = !r->live && coin_toss(coin);
-    if (gone || (!r->on_disk && !renewed))
+static bool crash_write(struct disk_content *c, const struct disk_change *change,
+                        struct disk_chance *chance) {
+    uint64_t fate = chance_draw(chance) % 6;
+    if (fate >= 4) {
+        chance->tally->dropped++;
         return true;
-    struct disk_content content = {0};
-    bool ok = renewed || content_write(&content, 0, r->durable.data, r->durable.len);
+    }
+    if (fate >= 2) {
+        chance->tally->kept++;
+        return disk_content_write(c, (size_t)change->offset, change->data, change->len);
+    }
+    chance->tally->torn++;
+    if (fate == 1)
+        return tear_sectors(c, change, chance);
+    return disk_content_write(c, (size_t)change->offset, change->data,
+                              chance_draw(chance) % (change->len + 1));
+}
+
+static bool crash_change(struct disk_content *c, const struct disk_change *change,
+                         struct disk_chance *chance) {
+    bool chosen = chance->seed == DISK_DROP_ALL || chance->seed == DISK_KEEP_ALL;
+    if (!chosen && !change->truncate)
+        return crash_write(c, change, chance);
+    bool kept = chance_toss(chance);
+    chance->tally->kept += kept;
+    chance->tally->dropped += !kept;
+    return !kept || content_apply(c, change);
+}
+
+/* *ret_there false: a restart finds no such file. The caller frees the content. */
+static bool crash_record(const struct disk_record *r, struct disk_chance *chance,
+                         struct disk_content *ret, bool *ret_there) {
+    bool renewed = r->live_named && r->fresh && chance_toss(chance);
+    bool gone = !r->live_named && chance_toss(chance);
+    *ret_there = !gone && (r->on_disk || renewed);
+    if (!*ret_there)
+        return true;
+    bool ok = renewed || disk_content_write(ret, 0, r->durable.data, r->durable.len);
     bool current = renewed || !r->fresh; /* the pending changes belong to this very file */
     for (const struct disk_change *c = r->first; ok && current && c != NULL; c = c->next)
-        ok = crash_change(&content, c, coin);
+        ok = crash_change(ret, c, chance);
+    return ok;
+}
+
+bool disk_restart(const struct disk *from, struct disk *to, uint64_t seed,
+                  struct disk_tally *tally) {
+    struct disk_chance chance = {seed, seed, tally};
+    bool ok = true;
+    for (const struct disk_record *r = from->records; ok && r != NULL; r = r->next) {
+        struct disk_content content = {0};
+        bool there = false;
+        ok = crash_record(r, &chance, &content, &there);
+        struct disk_record *found = ok ? record_new(r->path, there) : NULL;
+        ok = found != NULL && disk_content_write(&found->live, 0, content.data, content.len);
+        if (found != NULL) {
+            found->durable = content;
+            found->next = to->records;
+            to->records = found;
+        } else {
+            free(content.data);
+        }
+    }
+    return ok;
+}
+
+static bool crash_save(const struct disk_record *r, const char *to_dir,
+                       struct disk_chance *chance) {
+    struct disk_content content = {0};
+    bool there = false;
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s%s", to_dir, strrchr(r->path, '/'));
-    ok = ok && n > 0 && (size_t)n < sizeof path && content_save(&content, path);
+    bool ok = n > 0 && (size_t)n < sizeof path && crash_record(r, chance, &content, &there) &&
+              (!there || content_save(&content, path));
     free(content.data);
     return ok;
 }
@@ -274,12 +353,13 @@ bool disk_crash(struct disk *d, const char *from_dir, const char *to_dir, uint64
     DIR *dir = opendir(from_dir);
     if (dir == NULL)
         return false;
-    struct disk_coin coin = {seed == 0, seed};
+    struct disk_tally tally = {0};
+    struct disk_chance chance = {seed, seed, &tally};
     bool ok = crash_directory(d, dir, from_dir, to_dir);
     closedir(dir);
     for (const struct disk_record *r = d->records; ok && r != NULL; r = r->next) {
         if (record_in(r, from_dir, strlen(from_dir)))
-            ok = crash_record(r, to_dir, &coin);
+            ok = crash_save(r, to_dir, &chance);
     }
     return ok;
 }

@@ -225,7 +225,7 @@ static int open_locked(struct watch_vfs *w, const char *path, struct watch_file 
         return rc;
     if (!existed)
         f->record->fresh = true;
-    f->record->live = true;
+    f->record->live_named = true;
     return SQLITE_OK;
 }
 

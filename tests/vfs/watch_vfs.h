@@ -65,10 +65,10 @@ void watch_vfs_fail(struct watch_vfs *w, enum watch_kind kind, uint64_t nth, uin
 void watch_vfs_on_sync(struct watch_vfs *w, void (*hook)(void *arg), void *arg);
 
 /* A power cut now: writes into `to_dir` (existing, empty) the files of `from_dir` as a restart
- * would find them. seed 0 drops everything unsynced; another seed lets each unsynced sector of 512
- * bytes, truncation and deletion survive by the toss of a coin, as a disk that reorders. Files this
- * VFS never opened (keys, configuration) are copied as they are; sockets, directories and the
- * file named "lock" are left out. ERR_IO, ERR_NO_INPUT. */
+ * would find them. seed 0 drops everything unsynced; another seed keeps, drops or tears each
+ * unsynced write, truncation and deletion, as a disk that reorders. Files this VFS never opened
+ * (keys, configuration) are copied as they are; sockets, directories and the file named "lock" are
+ * left out. ERR_IO, ERR_NO_INPUT. */
 enum err watch_vfs_crash(struct watch_vfs *w, const char *from_dir, const char *to_dir,
                          uint64_t seed, struct error *e) MUST_USE;
 
