@@ -330,15 +330,20 @@ static char *find_line(const char *text, const char *word) {
     return NULL;
 }
 
+const char *lab_find_line(struct lab *lab, struct process *p, const char *word) {
+    char *text = read_from(p->out, p->out_from);
+    char *rest = find_line(text, word);
+    free(text);
+    return rest ? keep(lab, rest) : NULL;
+}
+
 const char *lab_wait_line(struct lab *lab, struct process *p, const char *word) {
     int64_t deadline_ms = lab_deadline(LAB_DEADLINE_S);
     for (;;) {
         bool runs = lab_running(p); /* before reading: what it wrote last is then there */
-        char *text = read_from(p->out, p->out_from);
-        char *rest = find_line(text, word);
-        free(text);
+        const char *rest = lab_find_line(lab, p, word);
         if (rest)
-            return keep(lab, rest);
+            return rest;
         cr_assert(runs, "%s ended with %d before '%s':\n%s", p->name, exit_status(p->wait_status),
                   word, lab_log(lab, p));
         cr_assert_not(lab_passed_deadline(deadline_ms), "%s did not print '%s' in time:\n%s",

@@ -90,6 +90,8 @@ struct process *lab_start(struct lab *lab, const char *name, const char *env,
 /* The rest of this run's first line that begins with `word` and a space; waits for it. Fails the
  * test when the process ends first. Owned by the lab. */
 const char *lab_wait_line(struct lab *lab, struct process *p, const char *word);
+/* The same as it stands now, or NULL. */
+const char *lab_find_line(struct lab *lab, struct process *p, const char *word);
 bool lab_running(struct process *p);
 void lab_signal(struct process *p, int signal);
 /* Waits for the end; exit status as in struct result. */
