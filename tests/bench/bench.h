@@ -13,8 +13,9 @@
 
 /* What the machine can do, from limits.c and echo.c; 0: not measured in this run. */
 struct limits {
-    double verify_rate; /* Ed25519 verifications a second, one core */
-    double verify_us;   /* processor time of one: what others use of the core is left out */
+    double verify_rate;     /* Ed25519 verifications a second, one core */
+    double verify_us;       /* processor time of one: what others use of the core is left out */
+    double verify_all_rate; /* one thread a processor */
     double sign_rate;
     double commit_rate;  /* SQLite transactions of one 512-byte row a second */
     double row_rate;     /* such rows a second at 100 a transaction */
@@ -27,6 +28,7 @@ struct limits {
 
 struct bench {
     const char *hub, *agent; /* programs */
+    const char *mosquitto;   /* the broker's program; NULL: not installed */
     const char *dir;         /* scratch, on the disk that is measured */
     int seconds;             /* of a timed phase */
     int agents;              /* live ingest */
@@ -35,6 +37,8 @@ struct bench {
     int rate;                /* their updates a second, together */
     int readers_partners;    /* partners of find and of a reader's catch-up */
     int idle;                /* idle connections */
+    int growth_members;      /* where the growth curves end */
+    int growth_entries;
     struct limits limits;
     struct report *report;
 };
@@ -59,6 +63,7 @@ double bench_percentile(double *samples, size_t count, double share);
 /* ---- measurements: each adds rows to the report ---- */
 typedef enum err bench_measure(struct bench *b, struct error *e);
 bench_measure bench_limits, bench_echo, bench_ingest, bench_latency, bench_bytes, bench_idle,
-    bench_idle_tls, bench_agent, bench_reader, bench_wide;
+    bench_idle_tls, bench_agent, bench_reader, bench_wide, bench_mosquitto, bench_growth_members,
+    bench_growth_recipients, bench_growth_entries;
 
 #endif

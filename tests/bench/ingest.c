@@ -157,6 +157,14 @@ static enum err add_results(struct bench *b, const struct ingest *in, struct err
                                  .met = report_at_least(rate, 1.2 * b->limits.verify_rate),
                                  .note = note_text},
             e);
+    if (err == ERR_OK)
+        err = add(b,
+                  &(struct report_row){.name = "the same against all cores only verifying",
+                                       .value = rate / b->limits.verify_all_rate,
+                                       .unit = "x",
+                                       .note = "1.0 would be a hub and a load generator that do "
+                                               "nothing but verify"},
+                  e);
     if (err == ERR_OK && b->limits.postgres_rate > 0)
         err = add(b,
                   &(struct report_row){.name = "the same against PostgreSQL",

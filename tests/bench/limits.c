@@ -2,6 +2,7 @@
  * Must not use any of the project's own code but keys.h: these are the yardsticks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #define SIGNED_BYTES 320 /* about a header and its domain */
 #define KEYS 64          /* more than one, as a hub sees them */
+#define VERIFIERS_MAX 256
 #define ROW_BYTES 512
 #define SYNC_BYTES 4096
 #define LIMIT_SECONDS 2
@@ -45,6 +47,48 @@ static enum err measure_signatures(struct bench *b, struct error *e) {
             return error_set(e, ERR_INTERNAL, "a signature just made does not verify");
     b->limits.verify_rate = rate_since(start, count);
     b->limits.verify_us = (double)(bench_cpu_ns() - cpu) / 1000 / (double)count;
+    return ERR_OK;
+}
+
+/* What all processors verify together: two of them are often no two whole cores. */
+struct verifier {
+    pthread_t thread;
+    int64_t count;
+    bool failed;
+};
+
+static void *verify_for_a_while(void *ctx) {
+    struct verifier *v = ctx;
+    uint8_t message[SIGNED_BYTES], signature[SIGNATURE_LEN];
+    struct sign_pair pair;
+    int64_t until = bench_now_ns() + LIMIT_SECONDS * INT64_C(1000000000);
+    randombytes_buf(message, sizeof message);
+    crypto_sign_keypair(pair.pub.b, pair.secret);
+    crypto_sign_detached(signature, NULL, message, sizeof message, pair.secret);
+    for (v->count = 0; bench_now_ns() < until && !v->failed; v->count++)
+        v->failed =
+            crypto_sign_verify_detached(signature, message, sizeof message, pair.pub.b) != 0;
+    return NULL;
+}
+
+static enum err measure_all_cores(struct bench *b, struct error *e) {
+    struct verifier verifiers[VERIFIERS_MAX] = {{.count = 0}};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t wanted = processors < 1 ? 1 : (size_t)processors, started = 0;
+    int64_t count = 0, start = bench_now_ns();
+    bool failed = false;
+    for (; started < wanted && started < VERIFIERS_MAX; started++)
+        if (pthread_create(&verifiers[started].thread, NULL, verify_for_a_while,
+                           &verifiers[started]) != 0)
+            break;
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(verifiers[i].thread, NULL);
+        count += verifiers[i].count;
+        failed |= verifiers[i].failed;
+    }
+    if (failed || started < wanted)
+        return error_set(e, ERR_INTERNAL, "%zu threads of %zu verified", started, wanted);
+    b->limits.verify_all_rate = rate_since(start, count);
     return ERR_OK;
 }
 
@@ -176,6 +220,9 @@ static enum err add_all(struct bench *b, struct error *e) {
     if (err == ERR_OK)
         err = add(b, "Ed25519 verify, processor time", l->verify_us, "us", NULL, e);
     if (err == ERR_OK)
+        err = add(b, "Ed25519 verify, all cores", l->verify_all_rate, "/s",
+                  "one thread a processor, nothing else", e);
+    if (err == ERR_OK)
         err = add(b, "Ed25519 sign, one core", l->sign_rate, "/s", NULL, e);
     if (err == ERR_OK)
         err = add(b, "SQLite, one 512-byte row a commit", l->commit_rate, "rows/s",
@@ -199,6 +246,8 @@ static enum err add_all(struct bench *b, struct error *e) {
 
 enum err bench_limits(struct bench *b, struct error *e) {
     enum err err = measure_signatures(b, e);
+    if (err == ERR_OK)
+        err = measure_all_cores(b, e);
     if (err == ERR_OK)
         err = measure_rows(b, 1, &b->limits.commit_rate, e);
     if (err == ERR_OK)

@@ -18,20 +18,25 @@ struct measurement {
     const char *name;
     bench_measure *run;
     const char *help;
+    bool on_demand; /* runs only when it is named: it takes minutes */
 };
 
 /* `limits` always runs: everything else is told as a ratio to it. */
 static const struct measurement measurements[] = {
-    {"limits", bench_limits, "signatures, SQLite and disk syncs of this machine"},
-    {"echo", bench_echo, "websocket echo of this machine"},
-    {"bytes", bench_bytes, "wire bytes of a state update"},
-    {"ingest", bench_ingest, "live ingest by many agents"},
-    {"latency", bench_latency, "publish to decrypted"},
-    {"agent", bench_agent, "an idle agent's memory and wake-ups"},
-    {"reader", bench_reader, "a reader's catch-up, and find"},
-    {"wide", bench_wide, "200 own lines, 1,000 partners, an audience of 2,000"},
-    {"idle", bench_idle, "the hub's memory an idle agent, ws"},
-    {"idle-tls", bench_idle_tls, "the same, wss"},
+    {"limits", bench_limits, "signatures, SQLite and disk syncs of this machine", false},
+    {"echo", bench_echo, "websocket echo of this machine", false},
+    {"bytes", bench_bytes, "wire bytes of a state update", false},
+    {"ingest", bench_ingest, "live ingest by many agents", false},
+    {"latency", bench_latency, "publish to decrypted", false},
+    {"agent", bench_agent, "an idle agent's memory and wake-ups", false},
+    {"reader", bench_reader, "a reader's catch-up, and find", false},
+    {"wide", bench_wide, "200 own lines, 1,000 partners, an audience of 2,000", false},
+    {"idle", bench_idle, "the hub's memory an idle agent, ws", false},
+    {"idle-tls", bench_idle_tls, "the same, wss", false},
+    {"mosquitto", bench_mosquitto, "the same number of clients through an MQTT broker", false},
+    {"growth-members", bench_growth_members, "10 to 10,000 members", true},
+    {"growth-recipients", bench_growth_recipients, "1 to 2,000 recipients", true},
+    {"growth-entries", bench_growth_entries, "1,000 to 1,000,000 stored entries", true},
 };
 #define MEASUREMENTS (sizeof measurements / sizeof measurements[0])
 
@@ -52,7 +57,7 @@ double bench_percentile(double *samples, size_t count, double share) {
 
 struct options {
     struct bench bench;
-    const char *json, *only;
+    const char *json, *only, *charts;
 };
 
 static const struct number_option {
@@ -68,15 +73,20 @@ static const struct number_option {
     {"rate", offsetof(struct bench, rate), 1, 100000, "their updates a second, together"},
     {"reader-partners", offsetof(struct bench, readers_partners), 1, 10000, "of find and catch-up"},
     {"idle", offsetof(struct bench, idle), 100, 18000, "idle connections"},
+    {"growth-members", offsetof(struct bench, growth_members), 10, 10000, "where its curve ends"},
+    {"growth-entries", offsetof(struct bench, growth_entries), 1000, 1000000,
+     "where its curve ends"},
 };
 #define NUMBERS (sizeof numbers / sizeof numbers[0])
 
 static void usage(FILE *out) {
     fputs("usage: plek-bench --hub PROGRAM --agent PROGRAM --dir DIR [--json FILE] "
-          "[--only NAME,NAME] [--postgres ROWS_A_SECOND] [--NUMBER N]\n\nmeasurements:\n",
+          "[--only NAME,NAME] [--charts DIR] [--mosquitto PROGRAM] [--postgres ROWS_A_SECOND] "
+          "[--NUMBER N]\n\nmeasurements:\n",
           out);
     for (size_t i = 0; i < MEASUREMENTS; i++)
-        fprintf(out, "  %-16s %s\n", measurements[i].name, measurements[i].help);
+        fprintf(out, "  %-18s %s%s\n", measurements[i].name, measurements[i].help,
+                measurements[i].on_demand ? " (only when named)" : "");
     fputs("\nnumbers:\n", out);
     for (size_t i = 0; i < NUMBERS; i++)
         fprintf(out, "  --%-16s %s\n", numbers[i].name, numbers[i].help);
@@ -96,8 +106,9 @@ static bool read_number(struct bench *b, size_t index, const char *text) {
 }
 
 static bool set_text(struct options *o, int which, const char *text) {
-    const char **places[] = {&o->bench.hub, &o->bench.agent, &o->bench.dir, &o->json, &o->only};
-    if (which < 5) {
+    const char **places[] = {&o->bench.hub, &o->bench.agent, &o->bench.dir,      &o->json,
+                             &o->only,      &o->charts,      &o->bench.mosquitto};
+    if (which < 7) {
         *places[which] = text;
         return true;
     }
@@ -106,7 +117,8 @@ static bool set_text(struct options *o, int which, const char *text) {
 }
 
 static bool read_options(struct options *o, int argc, char **argv) {
-    static const char *const texts[] = {"hub", "agent", "dir", "json", "only", "postgres"};
+    static const char *const texts[] = {"hub",  "agent",  "dir",       "json",
+                                        "only", "charts", "mosquitto", "postgres"};
     enum { TEXTS = sizeof texts / sizeof texts[0] };
     struct option table[TEXTS + NUMBERS + 1] = {{0}};
     int found;
@@ -126,9 +138,12 @@ static bool read_options(struct options *o, int argc, char **argv) {
     return optind == argc && o->bench.hub != NULL && o->bench.agent != NULL && o->bench.dir != NULL;
 }
 
-static bool wanted(const char *only, const char *name) {
+static bool wanted(const char *only, const struct measurement *m) {
+    const char *name = m->name;
     size_t len = strlen(name);
-    if (only == NULL || strcmp(name, "limits") == 0)
+    if (only == NULL)
+        return !m->on_demand;
+    if (strcmp(name, "limits") == 0)
         return true;
     for (const char *at = only; (at = strstr(at, name)) != NULL; at += len)
         if ((at == only || at[-1] == ',') && (at[len] == '\0' || at[len] == ','))
@@ -203,7 +218,7 @@ static enum err run(struct options *o, struct error *e) {
     if (err == ERR_OK)
         err = add_facts(b, e);
     for (size_t i = 0; i < MEASUREMENTS && err == ERR_OK; i++) {
-        if (!wanted(o->only, measurements[i].name))
+        if (!wanted(o->only, &measurements[i]))
             continue;
         fprintf(stderr, "bench: -- %s\n", measurements[i].name);
         err = measurements[i].run(b, e);
@@ -212,6 +227,8 @@ static enum err run(struct options *o, struct error *e) {
     }
     if (b->report != NULL)
         report_print(b->report, stdout);
+    if (err == ERR_OK && o->charts != NULL)
+        err = report_draw(b->report, o->charts, e);
     if (err == ERR_OK && o->json != NULL)
         err = report_write(b->report, o->json, e);
     report_free(b->report);
@@ -235,7 +252,9 @@ int main(int argc, char **argv) {
                                   .partners = 50,
                                   .rate = 1000,
                                   .readers_partners = 1000,
-                                  .idle = 2000}};
+                                  .idle = 2000,
+                                  .growth_members = 10000,
+                                  .growth_entries = 1000000}};
     if (!read_options(&o, argc, argv)) {
         usage(stderr);
         return error_exit_status(ERR_USAGE);

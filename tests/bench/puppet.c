@@ -301,15 +301,16 @@ static enum err append(struct puppet *p, const struct header *header, const stru
     return ERR_OK;
 }
 
-enum err puppet_open_feed_to(struct puppet *p, const struct puppet_reader *readers, size_t count,
-                             int64_t now_ms, struct error *e) {
-    struct header header = next_header(p, ENTRY_OPEN, now_ms);
+/* An entry with at most ENTRY_MAX_GRANTS grants. */
+static enum err append_grants(struct puppet *p, uint32_t kind, const struct puppet_reader *readers,
+                              size_t count, int64_t now_ms, struct error *e) {
+    struct header header = next_header(p, kind, now_ms);
     struct view views[ENTRY_MAX_GRANTS] = {{.kind = 0}};
     struct buf grants[ENTRY_MAX_GRANTS];
     uint8_t seed[SEED_LEN];
     size_t made = 0;
     enum err err = ERR_OK;
-    for (; made < count && made < ENTRY_MAX_GRANTS && err == ERR_OK; made++) {
+    for (; made < count && err == ERR_OK; made++) {
         buf_init(&grants[made], GRANT_MAX_BYTES);
         entropy_fill(&p->network->entropy, seed, sizeof seed);
         err = grant_seal(&p->ctx, &p->key, &readers[made].box, seed, &grants[made], e);
@@ -322,6 +323,19 @@ enum err puppet_open_feed_to(struct puppet *p, const struct puppet_reader *reade
         err = append(p, &header, views, made, e);
     for (size_t i = 0; i < made; i++)
         buf_done(&grants[i]);
+    return err;
+}
+
+enum err puppet_open_feed_to(struct puppet *p, const struct puppet_reader *readers, size_t count,
+                             int64_t now_ms, struct error *e) {
+    size_t from = 0;
+    enum err err = ERR_OK;
+    do {
+        size_t share = count - from < ENTRY_MAX_GRANTS ? count - from : ENTRY_MAX_GRANTS;
+        err = append_grants(p, from == 0 ? ENTRY_OPEN : ENTRY_UPDATE, readers + from, share, now_ms,
+                            e);
+        from += share;
+    } while (from < count && err == ERR_OK);
     return err;
 }
 

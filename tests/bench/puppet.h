@@ -63,10 +63,12 @@ void puppet_done(struct puppet *p);
 enum err puppet_connect(struct puppet *p, struct error *e) MUST_USE;
 void puppet_disconnect(struct puppet *p);
 
-/* Appends an entry: the first opens the feed and grants the audience key to `readers`. */
+/* Appends an entry: the first opens the feed and grants the audience key to `readers`, at most
+ * ENTRY_MAX_GRANTS. */
 enum err puppet_open_feed(struct puppet *p, const struct puppet *const *readers, size_t count,
                           int64_t now_ms, struct error *e) MUST_USE;
-/* Grants also to agents that are no puppets: their agent and X25519 keys. */
+/* Grants also to agents that are no puppets, in as many entries as it takes: their agent and X25519
+ * keys. */
 struct puppet_reader {
     struct public_key agent, box;
 };

@@ -5,14 +5,17 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "bench.h"
+#include "chart.h"
 #include "table.h"
 
 #define CELL_MAX 64
 
 struct report {
-    json_t *document;          /* {"machine":{}, "figures":[]} */
-    json_t *machine, *figures; /* borrowed from it */
+    json_t *document;                   /* {"machine":{}, "figures":[], "growth":{}} */
+    json_t *machine, *figures, *growth; /* borrowed from it */
 };
 
 static enum err no_memory(struct error *e) {
@@ -23,13 +26,14 @@ enum err report_new(struct report **ret, struct error *e) {
     struct report *r = calloc(1, sizeof *r);
     if (r == NULL)
         return no_memory(e);
-    r->document = json_pack("{s:{}, s:[]}", "machine", "figures");
+    r->document = json_pack("{s:{}, s:[], s:{}}", "machine", "figures", "growth");
     if (r->document == NULL) {
         free(r);
         return no_memory(e);
     }
     r->machine = json_object_get(r->document, "machine");
     r->figures = json_object_get(r->document, "figures");
+    r->growth = json_object_get(r->document, "growth");
     *ret = r;
     return ERR_OK;
 }
@@ -77,6 +81,97 @@ enum err report_fact(struct report *r, const char *key, const char *value, struc
     return json_object_set_new(r->machine, key, json_string(value)) == 0 ? ERR_OK : no_memory(e);
 }
 
+/* ---- growth ---- */
+
+/* The object at `key` of `parent`, made when there is none; borrowed, NULL without memory. */
+static json_t *child_of(json_t *parent, const char *key) {
+    json_t *child = json_object_get(parent, key);
+    if (child == NULL && json_object_set_new(parent, key, json_object()) == 0)
+        child = json_object_get(parent, key);
+    return child;
+}
+
+enum err report_point(struct report *r, const struct report_point *point, struct error *e) {
+    char value[CELL_MAX];
+    format_value(point->value, point->unit, value);
+    fprintf(stderr, "bench: growth: %s, %.0f %s: %s\n", point->name, point->x, point->family,
+            value);
+    json_t *family = child_of(r->growth, point->family);
+    json_t *curve = family != NULL ? child_of(family, point->name) : NULL;
+    if (curve == NULL)
+        return no_memory(e);
+    json_t *points = json_object_get(curve, "points");
+    if (points == NULL && (json_object_set_new(curve, "unit", json_string(point->unit)) != 0 ||
+                           json_object_set_new(curve, "points", json_array()) != 0))
+        return no_memory(e);
+    points = json_object_get(curve, "points");
+    json_t *pair = json_pack("[f, f]", point->x, point->value);
+    return json_array_append_new(points, pair) == 0 ? ERR_OK : no_memory(e);
+}
+
+#define COLUMNS_MAX 8 /* of a family's table, the name in front included */
+
+static const json_t *points_of(const json_t *curve) {
+    return json_object_get(curve, "points");
+}
+
+static void add_curve(struct table *t, const char *name, const json_t *curve, size_t columns) {
+    char cells[COLUMNS_MAX][CELL_MAX];
+    const char *row[COLUMNS_MAX] = {name};
+    for (size_t i = 1; i < columns; i++) {
+        const json_t *pair = json_array_get(points_of(curve), i - 1);
+        cells[i][0] = '\0';
+        if (pair != NULL)
+            format_value(json_number_value(json_array_get(pair, 1)),
+                         json_string_value(json_object_get(curve, "unit")), cells[i]);
+        row[i] = cells[i];
+    }
+    table_row(t, row);
+}
+
+/* One row a curve, one column a value of x: all curves of a family have the same. */
+static void print_family(const char *family, json_t *curves, FILE *out) {
+    char cells[COLUMNS_MAX][CELL_MAX];
+    const char *headings[COLUMNS_MAX] = {family};
+    const char *name;
+    json_t *curve = json_object_iter_value(json_object_iter(curves));
+    size_t columns = 1 + json_array_size(points_of(curve));
+    if (columns > COLUMNS_MAX)
+        columns = COLUMNS_MAX;
+    for (size_t i = 1; i < columns; i++) {
+        double x = json_number_value(json_array_get(json_array_get(points_of(curve), i - 1), 0));
+        snprintf(cells[i], CELL_MAX, "%.0f", x);
+        headings[i] = cells[i];
+    }
+    struct table *t = table_new(headings, (int)columns);
+    if (t == NULL)
+        return;
+    json_object_foreach(curves, name, curve) {
+        add_curve(t, name, curve, columns);
+    }
+    table_print(t, out);
+    fputc('\n', out);
+    table_free(t);
+}
+
+enum err report_draw(const struct report *r, const char *dir, struct error *e) {
+    char path[BENCH_PATH_MAX];
+    const char *family;
+    json_t *curves;
+    json_object_foreach(r->growth, family, curves) {
+        snprintf(path, sizeof path, "%s/growth-%s.svg", dir, family);
+        for (char *at = path + strlen(dir); *at != '\0'; at++)
+            if (*at == ' ')
+                *at = '-';
+        enum err err = chart_write(family, curves, path, e);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+/* ---- printing ---- */
+
 static const char *text_of(const json_t *figure, const char *key) {
     return json_string_value(json_object_get(figure, key));
 }
@@ -122,15 +217,18 @@ void report_print(const struct report *r, FILE *out) {
     if (t == NULL)
         return;
     size_t i;
-    json_t *figure;
+    json_t *figure, *curves;
     json_array_foreach(r->figures, i, figure) {
         add_row(t, figure);
     }
     fputc('\n', out);
     table_print(t, out);
     fputc('\n', out);
-    print_notes(r, out);
     table_free(t);
+    json_object_foreach(r->growth, key, curves) {
+        print_family(key, curves, out);
+    }
+    print_notes(r, out);
 }
 
 enum err report_write(const struct report *r, const char *path, struct error *e) {

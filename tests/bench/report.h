@@ -28,10 +28,19 @@ enum err report_new(struct report **ret, struct error *e) MUST_USE;
 void report_free(struct report *r);
 /* A figure, copied; printed at once as one line on standard error. */
 enum err report_add(struct report *r, const struct report_row *row, struct error *e) MUST_USE;
+/* A point of a growth curve: copied; printed at once as one line on standard error. */
+struct report_point {
+    const char *family; /* what grows along x: "members", "recipients", "stored entries" */
+    const char *name, *unit;
+    double x, value; /* above 0; the points of a curve come with growing x */
+};
+enum err report_point(struct report *r, const struct report_point *point, struct error *e) MUST_USE;
 /* A fact about the run ("cpu", "kernel"). */
 enum err report_fact(struct report *r, const char *key, const char *value, struct error *e)
     MUST_USE;
 void report_print(const struct report *r, FILE *out);
+/* DIR/growth-FAMILY.svg for each family, blanks in its name as hyphens. */
+enum err report_draw(const struct report *r, const char *dir, struct error *e) MUST_USE;
 enum err report_write(const struct report *r, const char *path, struct error *e) MUST_USE;
 
 static inline enum report_met report_within(double value, double limit) {
