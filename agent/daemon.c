@@ -22,7 +22,6 @@
 #include "web.h"
 #include "web_work.h"
 
-#define READ_SIZE (16 * 1024)
 #define AGENT_FD_LIMIT 256
 #define STOP_GRACE_MS 2000
 #define REST_AFTER_MS 10000 /* of work, whatever else comes meanwhile */
@@ -195,31 +194,6 @@ static void on_ended(void *ctx, const struct error *why, bool refused) {
         uv_stop(&d->loop);
 }
 
-static void log_lws(int level, const char *line) {
-    char quoted[512], copy[400];
-    snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
-    log_event(level & LLL_ERR ? LOG_WARN : LOG_DEBUG, "libwebsockets", "line=%s",
-              log_quote(copy, quoted, sizeof quoted));
-}
-
-static enum err create_context(struct daemon *d, struct error *e) {
-    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
-    void *loops[] = {&d->loop};
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .foreign_loops = loops,
-        .pt_serv_buf_size = READ_SIZE,
-        .fd_limit_per_thread = AGENT_FD_LIMIT,
-    };
-    d->context = lws_create_context(&info);
-    if (!d->context)
-        return error_set(e, ERR_IO,
-                         "libwebsockets could not start; is libwebsockets-evlib-uv installed?");
-    return ERR_OK;
-}
-
 static enum err open_api(struct daemon *d, struct error *e) {
     struct web_config config = {.serve = serve, .ctx = d, .max_body = AGENT_BODY_MAX};
     d->web = web_new(&config);
@@ -272,7 +246,9 @@ static enum err open_loop(struct daemon *d, struct error *e) {
     uv_timer_init(&d->loop, &d->newcomers);
     uv_timer_init(&d->loop, &d->rest);
     d->terminate.data = d->interrupt.data = d->limit.data = d->newcomers.data = d->rest.data = d;
-    return create_context(d, e);
+    return web_context_new(
+        &(struct web_context){.loop = &d->loop, .max_descriptors = AGENT_FD_LIMIT, .client = true},
+        &d->context, e);
 }
 
 static enum err open_link(struct daemon *d, struct error *e) {

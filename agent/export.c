@@ -8,94 +8,112 @@
 
 #include "csv_cell.h"
 
-#define COLUMNS_MAX 64
 #define ATTRIBUTES_MAX 512 /* different names over all services */
 
 enum cell { CELL_TEXT, CELL_NUMBER, CELL_TIME, CELL_LOW, CELL_HIGH, CELL_LAST };
-struct column {
+enum column_id {
+    COLUMN_MEMBER,
+    COLUMN_SITE,
+    COLUMN_SERVICE,
+    COLUMN_WARD,
+    COLUMN_AVAILABLE,
+    COLUMN_TOTAL,
+    COLUMN_OCCUPIED,
+    COLUMN_FREE,
+    COLUMN_HELD,
+    COLUMN_BLOCKED,
+    COLUMN_BLOCKED_REASON,
+    COLUMN_BLOCKED_UNTIL,
+    COLUMN_NEED,
+    COLUMN_STATUS,
+    COLUMN_NEXT_FREE,
+    COLUMN_NOTE,
+    COLUMN_OBSERVED_AT,
+    COLUMN_VALID_UNTIL,
+    COLUMN_FRESHNESS,
+    COLUMN_ENTERED_AT,
+    COLUMN_ACTOR,
+    COLUMN_PRECISION,
+    COLUMN_BAND_LOW,
+    COLUMN_BAND_HIGH,
+    COLUMN_LIGHT,
+    COLUMN_LAST_AVAILABLE,
+    COLUMN_PHONE,
+    COLUMN_REGION,
+    COLUMN_AGE_S,
+    COLUMN_VERIFIED,
+    COLUMN_HOURS,
+    COLUMNS
+};
+static const struct column {
     const char *name, *key;
     enum cell cell;
+} columns[COLUMNS] = {
+    [COLUMN_MEMBER] = {"member", "member", CELL_TEXT},
+    [COLUMN_SITE] = {"site", "site", CELL_TEXT},
+    [COLUMN_SERVICE] = {"service", "service", CELL_TEXT},
+    [COLUMN_WARD] = {"ward", "ward", CELL_TEXT},
+    [COLUMN_AVAILABLE] = {"available", "available", CELL_NUMBER},
+    [COLUMN_TOTAL] = {"total", "total", CELL_NUMBER},
+    [COLUMN_OCCUPIED] = {"occupied", "occupied", CELL_NUMBER},
+    [COLUMN_FREE] = {"free", "free", CELL_NUMBER},
+    [COLUMN_HELD] = {"held", "held", CELL_NUMBER},
+    [COLUMN_BLOCKED] = {"blocked", "blocked", CELL_NUMBER},
+    [COLUMN_BLOCKED_REASON] = {"blocked_reason", "blocked_reason", CELL_TEXT},
+    [COLUMN_BLOCKED_UNTIL] = {"blocked_until", "blocked_until", CELL_TIME},
+    [COLUMN_NEED] = {"need", "need", CELL_NUMBER},
+    [COLUMN_STATUS] = {"status", "status", CELL_TEXT},
+    [COLUMN_NEXT_FREE] = {"next_free", "next_free", CELL_TIME},
+    [COLUMN_NOTE] = {"note", "note", CELL_TEXT},
+    [COLUMN_OBSERVED_AT] = {"observed_at", "observed_at", CELL_TIME},
+    [COLUMN_VALID_UNTIL] = {"valid_until", "valid_until", CELL_TIME},
+    [COLUMN_FRESHNESS] = {"freshness", "freshness", CELL_TEXT},
+    [COLUMN_ENTERED_AT] = {"entered_at", "entered_at", CELL_TIME},
+    [COLUMN_ACTOR] = {"actor", "actor", CELL_TEXT},
+    [COLUMN_PRECISION] = {"precision", "precision", CELL_TEXT},
+    [COLUMN_BAND_LOW] = {"band_low", "band", CELL_LOW},
+    [COLUMN_BAND_HIGH] = {"band_high", "band", CELL_HIGH},
+    [COLUMN_LIGHT] = {"light", "light", CELL_TEXT},
+    [COLUMN_LAST_AVAILABLE] = {"last_available", "last", CELL_LAST},
+    [COLUMN_PHONE] = {"phone", "phone", CELL_TEXT},
+    [COLUMN_REGION] = {"region", "region", CELL_TEXT},
+    [COLUMN_AGE_S] = {"age_s", "age_s", CELL_NUMBER},
+    [COLUMN_VERIFIED] = {"verified", "verified", CELL_TEXT},
+    [COLUMN_HOURS] = {"hours", "hours", CELL_TEXT},
 };
 
-static const struct column line_columns[] = {
-    {"site", "site", CELL_TEXT},
-    {"service", "service", CELL_TEXT},
-    {"ward", "ward", CELL_TEXT},
-    {"available", "available", CELL_NUMBER},
-    {"total", "total", CELL_NUMBER},
-    {"occupied", "occupied", CELL_NUMBER},
-    {"free", "free", CELL_NUMBER},
-    {"held", "held", CELL_NUMBER},
-    {"blocked", "blocked", CELL_NUMBER},
-    {"blocked_reason", "blocked_reason", CELL_TEXT},
-    {"blocked_until", "blocked_until", CELL_TIME},
-    {"need", "need", CELL_NUMBER},
-    {"status", "status", CELL_TEXT},
-    {"next_free", "next_free", CELL_TIME},
-    {"note", "note", CELL_TEXT},
-    {"observed_at", "observed_at", CELL_TIME},
-    {"valid_until", "valid_until", CELL_TIME},
-    {"freshness", "freshness", CELL_TEXT},
-    {"entered_at", "entered_at", CELL_TIME},
-    {"actor", "actor", CELL_TEXT},
-    {0},
+static const enum column_id line_columns[] = {
+    COLUMN_SITE,        COLUMN_SERVICE,        COLUMN_WARD,          COLUMN_AVAILABLE,
+    COLUMN_TOTAL,       COLUMN_OCCUPIED,       COLUMN_FREE,          COLUMN_HELD,
+    COLUMN_BLOCKED,     COLUMN_BLOCKED_REASON, COLUMN_BLOCKED_UNTIL, COLUMN_NEED,
+    COLUMN_STATUS,      COLUMN_NEXT_FREE,      COLUMN_NOTE,          COLUMN_OBSERVED_AT,
+    COLUMN_VALID_UNTIL, COLUMN_FRESHNESS,      COLUMN_ENTERED_AT,    COLUMN_ACTOR,
 };
-static const struct column picture_columns[] = {
-    {"member", "member", CELL_TEXT},
-    {"site", "site", CELL_TEXT},
-    {"service", "service", CELL_TEXT},
-    {"ward", "ward", CELL_TEXT},
-    {"precision", "precision", CELL_TEXT},
-    {"available", "available", CELL_NUMBER},
-    {"band_low", "band", CELL_LOW},
-    {"band_high", "band", CELL_HIGH},
-    {"light", "light", CELL_TEXT},
-    {"status", "status", CELL_TEXT},
-    {"total", "total", CELL_NUMBER},
-    {"occupied", "occupied", CELL_NUMBER},
-    {"held", "held", CELL_NUMBER},
-    {"blocked", "blocked", CELL_NUMBER},
-    {"need", "need", CELL_NUMBER},
-    {"last_available", "last", CELL_LAST},
-    {"phone", "phone", CELL_TEXT},
-    {"region", "region", CELL_TEXT},
-    {"observed_at", "observed_at", CELL_TIME},
-    {"valid_until", "valid_until", CELL_TIME},
-    {"age_s", "age_s", CELL_NUMBER},
-    {"freshness", "freshness", CELL_TEXT},
-    {"verified", "verified", CELL_TEXT},
-    {"hours", "hours", CELL_TEXT},
-    {"note", "note", CELL_TEXT},
-    {0},
+static const enum column_id picture_columns[] = {
+    COLUMN_MEMBER,    COLUMN_SITE,      COLUMN_SERVICE,     COLUMN_WARD,
+    COLUMN_PRECISION, COLUMN_AVAILABLE, COLUMN_BAND_LOW,    COLUMN_BAND_HIGH,
+    COLUMN_LIGHT,     COLUMN_STATUS,    COLUMN_TOTAL,       COLUMN_OCCUPIED,
+    COLUMN_HELD,      COLUMN_BLOCKED,   COLUMN_NEED,        COLUMN_LAST_AVAILABLE,
+    COLUMN_PHONE,     COLUMN_REGION,    COLUMN_OBSERVED_AT, COLUMN_VALID_UNTIL,
+    COLUMN_AGE_S,     COLUMN_FRESHNESS, COLUMN_VERIFIED,    COLUMN_HOURS,
+    COLUMN_NOTE,
 };
-static const struct column history_columns[] = {
-    {"member", "member", CELL_TEXT},
-    {"site", "site", CELL_TEXT},
-    {"service", "service", CELL_TEXT},
-    {"ward", "ward", CELL_TEXT},
-    {"observed_at", "observed_at", CELL_TIME},
-    {"valid_until", "valid_until", CELL_TIME},
-    {"precision", "precision", CELL_TEXT},
-    {"available", "available", CELL_NUMBER},
-    {"band_low", "band", CELL_LOW},
-    {"band_high", "band", CELL_HIGH},
-    {"light", "light", CELL_TEXT},
-    {"status", "status", CELL_TEXT},
-    {"total", "total", CELL_NUMBER},
-    {"occupied", "occupied", CELL_NUMBER},
-    {"free", "free", CELL_NUMBER},
-    {"held", "held", CELL_NUMBER},
-    {"blocked", "blocked", CELL_NUMBER},
-    {"need", "need", CELL_NUMBER},
-    {0},
+static const enum column_id history_columns[] = {
+    COLUMN_MEMBER,      COLUMN_SITE,      COLUMN_SERVICE,   COLUMN_WARD,     COLUMN_OBSERVED_AT,
+    COLUMN_VALID_UNTIL, COLUMN_PRECISION, COLUMN_AVAILABLE, COLUMN_BAND_LOW, COLUMN_BAND_HIGH,
+    COLUMN_LIGHT,       COLUMN_STATUS,    COLUMN_TOTAL,     COLUMN_OCCUPIED, COLUMN_FREE,
+    COLUMN_HELD,        COLUMN_BLOCKED,   COLUMN_NEED,
 };
 static const struct {
     const char *name;
-    const struct column *columns;
+    const enum column_id *columns;
+    size_t count;
 } kinds[] = {
-    [EXPORT_LINES] = {"lines", line_columns},
-    [EXPORT_PICTURE] = {"picture", picture_columns},
-    [EXPORT_HISTORY] = {"history", history_columns},
+    [EXPORT_LINES] = {"lines", line_columns, sizeof line_columns / sizeof line_columns[0]},
+    [EXPORT_PICTURE] = {"picture", picture_columns,
+                        sizeof picture_columns / sizeof picture_columns[0]},
+    [EXPORT_HISTORY] = {"history", history_columns,
+                        sizeof history_columns / sizeof history_columns[0]},
 };
 
 enum err export_format_parse(const char *text, enum export_format *ret, struct error *e) {
@@ -222,11 +240,11 @@ static void put_delimiter(struct writing *w, size_t column) {
         buf_append_u8(w->out, (uint8_t)w->delimiter);
 }
 
-static void put_header(struct writing *w, const struct column *columns, const struct names *names) {
+static void put_header(struct writing *w, enum export_kind kind, const struct names *names) {
     size_t n = 0;
-    for (; columns[n].name; n++) {
+    for (; n < kinds[kind].count; n++) {
         put_delimiter(w, n);
-        buf_append_str(w->out, columns[n].name);
+        buf_append_str(w->out, columns[kinds[kind].columns[n]].name);
     }
     for (size_t i = 0; i < names->count; i++) {
         char name[128];
@@ -237,13 +255,13 @@ static void put_header(struct writing *w, const struct column *columns, const st
     buf_append_str(w->out, "\r\n");
 }
 
-static void put_row(struct writing *w, const struct column *columns, const struct names *names,
+static void put_row(struct writing *w, enum export_kind kind, const struct names *names,
                     const json_t *row) {
     const json_t *attributes = json_object_get(row, "attributes");
     size_t n = 0;
-    for (; columns[n].name; n++) {
+    for (; n < kinds[kind].count; n++) {
         put_delimiter(w, n);
-        put_cell(w, &columns[n], row);
+        put_cell(w, &columns[kinds[kind].columns[n]], row);
     }
     for (size_t i = 0; i < names->count; i++) {
         put_delimiter(w, n + i);
@@ -255,7 +273,6 @@ static void put_row(struct writing *w, const struct column *columns, const struc
 enum err export_csv(const struct export_form *form, const json_t *rows, struct buf *out,
                     struct error *e) {
     bool excel = form->format == EXPORT_EXCEL_NL;
-    const struct column *columns = kinds[form->kind].columns;
     struct writing w = {.out = out,
                         .delimiter = excel ? ';' : ',',
                         .decimal = excel ? ',' : '.',
@@ -270,7 +287,7 @@ enum err export_csv(const struct export_form *form, const json_t *rows, struct b
     if (excel && !form->more)
         buf_append_str(out, "\xEF\xBB\xBF");
     if (!form->more)
-        put_header(&w, columns, &names);
-    json_array_foreach(rows, i, row) put_row(&w, columns, &names, row);
+        put_header(&w, form->kind, &names);
+    json_array_foreach(rows, i, row) put_row(&w, form->kind, &names, row);
     return buf_failed(out, e);
 }

@@ -206,9 +206,16 @@ static enum err judge(void *ctx, const struct seen_judged *line, struct error *e
     return candidates_add(j->found, &candidate, e);
 }
 
-static enum err gather(struct agent *a, const struct find_filter *filter, int64_t judged_ms,
-                       struct candidates *found, struct error *e) {
+static enum err gather(struct agent *a, const struct find_filter *filter, int64_t now_ms,
+                       struct candidates *found, int64_t *ret_judged_ms, struct error *e) {
+    int64_t judged_ms = now_ms;
+    enum err code = agent_zone(a, &found->zone, e);
+    if (code == ERR_OK)
+        code = status_now(a, now_ms, &judged_ms, e);
+    if (code != ERR_OK)
+        return code;
     struct judging judging = {filter, judged_ms, found};
+    *ret_judged_ms = judged_ms;
     return seen_each(a, filter, found, judge, &judging, e);
 }
 
@@ -217,11 +224,7 @@ enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t no
     struct candidates found;
     int64_t judged_ms = now_ms;
     candidates_init(&found);
-    enum err code = agent_zone(a, &found.zone, e);
-    if (code == ERR_OK)
-        code = status_now(a, now_ms, &judged_ms, e);
-    if (code == ERR_OK)
-        code = gather(a, filter, judged_ms, &found, e);
+    enum err code = gather(a, filter, now_ms, &found, &judged_ms, e);
     if (code == ERR_OK)
         code = page_rows(a, &found, &whole, judged_ms, ret, e);
     candidates_done(&found);
@@ -278,11 +281,7 @@ enum err find_room(struct agent *a, const struct find_filter *filter, const stru
     char at[TEXT_TIME_SIZE];
     int64_t judged_ms = now_ms;
     candidates_init(&found);
-    enum err code = agent_zone(a, &found.zone, e);
-    if (code == ERR_OK)
-        code = status_now(a, now_ms, &judged_ms, e);
-    if (code == ERR_OK)
-        code = gather(a, filter, judged_ms, &found, e);
+    enum err code = gather(a, filter, now_ms, &found, &judged_ms, e);
     if (code == ERR_OK)
         code = page_rows(a, &found, page, judged_ms, &rows, e);
     if (code == ERR_OK)

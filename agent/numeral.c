@@ -125,23 +125,21 @@ enum err numeral_read(const char *cell, char decimal, char ret[static NUMERAL_SI
         return strlen(cell) < NUMERAL_SIZE
                    ? ERR_OK
                    : error_set(e, ERR_DATA, "found '%.40s...', expected a number", cell);
+    /* The last mark begins the decimals or parts thousands: which, the profile says or only one
+     * reading fits. */
     size_t at = last_mark(&p);
-    bool is_mark = at < p.len && p.text[at] != ' ' && fits(&p, at);
-    bool is_grouped = at < p.len && fits(&p, p.len);
-    if (at == p.len)
-        compose(&p, p.len, ret);
-    else if (decimal != '\0' && p.text[at] == decimal && is_mark)
-        compose(&p, at, ret);
-    else if (decimal != '\0' && p.text[at] != decimal && is_grouped)
-        compose(&p, p.len, ret);
-    else if (decimal != '\0')
+    bool marked = at < p.len, told = marked && decimal != '\0';
+    bool is_mark = marked && p.text[at] != ' ' && fits(&p, at);
+    bool is_grouped = marked && fits(&p, p.len);
+    bool decimals = told ? p.text[at] == decimal : is_mark;
+    if (!told && is_mark && is_grouped)
+        return two_readings(cell, &p, at, e);
+    if (told && !(decimals ? is_mark : is_grouped))
         return error_set(e, ERR_DATA,
                          "found '%.40s', expected a number with '%c' before its decimals, as the "
                          "profile says, such as %s",
                          cell, decimal, decimal == ',' ? "1.234,5" : "1,234.5");
-    else if (is_mark && is_grouped)
-        return two_readings(cell, &p, at, e);
-    else if (is_mark || is_grouped)
-        compose(&p, is_mark ? at : p.len, ret);
+    if (decimals || is_grouped || !marked)
+        compose(&p, decimals ? at : p.len, ret);
     return ERR_OK;
 }

@@ -22,99 +22,73 @@ char *show_age(int64_t seconds, char out[static SHOW_TEXT_SIZE]) {
 }
 
 const char *show_cell(const json_t *object, const char *key, char out[static SHOW_TEXT_SIZE]) {
-    const json_t *value = json_object_get(object, key);
-    if (json_is_string(value))
-        return json_string_value(value);
-    if (json_is_integer(value)) {
-        snprintf(out, SHOW_TEXT_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return out;
-    }
-    if (json_is_boolean(value))
-        return json_is_true(value) ? "yes" : "no";
-    return "-";
-}
-
-static void print_table(struct table *t, FILE *out) {
-    if (t)
-        table_print(t, out);
-    else
-        fputs("(out of memory)\n", out);
-    table_free(t);
+    const char *text = table_value(json_object_get(object, key), out);
+    return text ? text : "-";
 }
 
 /* ---- own records ---- */
 
 void show_sites(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"SITE", "REGION", "PHONE", "HOURS", "REPORTS", "NOTE"};
-    static const char *const keys[] = {"name", "region", "phone", "hours", "reports", "note"};
-    struct table *t = table_new(headings, 6);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[6][SHOW_TEXT_SIZE];
-        const char *cells[6];
-        for (size_t k = 0; k < 6; k++)
-            cells[k] = show_cell(row, keys[k], room[k]);
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    static const struct table_column columns[] = {{"SITE", "name", NULL},
+                                                  {"REGION", "region", NULL},
+                                                  {"PHONE", "phone", NULL},
+                                                  {"HOURS", "hours", NULL},
+                                                  {"REPORTS", "reports", NULL},
+                                                  {"NOTE", "note", NULL},
+                                                  {0}};
+    table_show(answer, columns, out);
 }
 
 /* "security=high gender=any" */
-static const char *attributes_text(const json_t *row, char *out, size_t size) {
+static const char *attributes_text(const json_t *row, char *out) {
     size_t len = 0;
     const char *name;
     json_t *value;
     out[0] = '\0';
     json_object_foreach(json_object_get(row, "attributes"), name, value) {
         const char *text = json_string_value(value);
-        if (len < size)
-            len += (size_t)snprintf(out + len, size - len, "%s%s=%s", len > 0 ? " " : "", name,
-                                    text ? text : "");
+        if (len < TABLE_CELL_SIZE)
+            len += (size_t)snprintf(out + len, TABLE_CELL_SIZE - len, "%s%s=%s", len > 0 ? " " : "",
+                                    name, text ? text : "");
     }
     return out[0] != '\0' ? out : NULL;
 }
 
-static const char *age_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
+static const char *age_text(const json_t *row, char *out) {
     return show_age(json_integer_value(json_object_get(row, "age_s")), out);
 }
 
 /* "current, unverified", "current, confirmed Fri 16:40, reports again Mon 08:00" */
-static const char *freshness_text(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
+static const char *freshness_text(const json_t *row, char *out) {
     const char *why = json_string_value(json_object_get(row, "still_counts"));
     const char *freshness = json_string_value(json_object_get(row, "freshness"));
     bool verified = !json_is_false(json_object_get(row, "verified"));
-    snprintf(out, SHOW_TEXT_SIZE, "%s%s%s%s", freshness ? freshness : "-",
+    snprintf(out, TABLE_CELL_SIZE, "%s%s%s%s", freshness ? freshness : "-",
              verified ? "" : ", unverified", why ? ", " : "", why ? why : "");
     return out;
 }
 
 void show_lines(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"SITE",   "SERVICE",   "WARD", "AVAILABLE",
-                                           "TOTAL",  "OCCUPIED",  "HELD", "BLOCKED",
-                                           "STATUS", "FRESHNESS", "AGE",  "ATTRIBUTES"};
-    static const char *const keys[] = {"site",     "service", "ward",    "available", "total",
-                                       "occupied", "held",    "blocked", "status"};
+    static const struct table_column columns[] = {
+        {"SITE", "site", NULL},
+        {"SERVICE", "service", NULL},
+        {"WARD", "ward", NULL},
+        {"AVAILABLE", "available", NULL},
+        {"TOTAL", "total", NULL},
+        {"OCCUPIED", "occupied", NULL},
+        {"HELD", "held", NULL},
+        {"BLOCKED", "blocked", NULL},
+        {"STATUS", "status", NULL},
+        {"FRESHNESS", NULL, freshness_text},
+        {"AGE", NULL, age_text},
+        {"ATTRIBUTES", NULL, attributes_text},
+        {0},
+    };
     if (json_array_size(answer) == 0) {
         fputs("No figures yet: plek-agent set SERVICE key=value...\n", out);
         return;
     }
-    struct table *t = table_new(headings, 12);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[11][SHOW_TEXT_SIZE], attributes[256];
-        const char *cells[12];
-        for (size_t k = 0; k < 9; k++)
-            cells[k] = show_cell(row, keys[k], room[k]);
-        cells[9] = freshness_text(row, room[9]);
-        cells[10] = age_text(row, room[10]);
-        cells[11] = attributes_text(row, attributes, sizeof attributes);
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    table_show(answer, columns, out);
 }
 
 void show_line(const json_t *answer, FILE *out) {
@@ -141,28 +115,17 @@ void show_confirmed(const json_t *answer, FILE *out) {
 }
 
 void show_places(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"SITE",  "SERVICE", "WARD",  "PLACE",
-                                           "STATE", "REASON",  "UNTIL", "NOTE"};
-    static const char *const keys[] = {"site",  "service", "ward",  "code",
-                                       "state", "reason",  "until", "note"};
+    static const struct table_column columns[] = {
+        {"SITE", "site", NULL},   {"SERVICE", "service", NULL}, {"WARD", "ward", NULL},
+        {"PLACE", "code", NULL},  {"STATE", "state", NULL},     {"REASON", "reason", NULL},
+        {"UNTIL", "until", NULL}, {"NOTE", "note", NULL},       {0}};
     if (json_array_size(answer) == 0) {
         fputs("No places: counts are entered with plek-agent set. Or: plek-agent place add SERVICE "
               "CODE\n",
               out);
         return;
     }
-    struct table *t = table_new(headings, 8);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[8][SHOW_TEXT_SIZE];
-        const char *cells[8];
-        for (size_t k = 0; k < 8; k++)
-            cells[k] = show_cell(row, keys[k], room[k]);
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    table_show(answer, columns, out);
 }
 
 static void import_changes(const json_t *line, FILE *out) {
@@ -212,15 +175,34 @@ static const char *label(const json_t *object, const char *key, char out[static 
     return json_is_object(text) ? show_cell(text, "en", out) : show_cell(object, key, out);
 }
 
+static const char *label_text(const json_t *service, char *out) {
+    return label(service, "label", out);
+}
+
+static const char *names_text(const json_t *service, char *out) {
+    size_t len = 0, i;
+    json_t *attribute;
+    out[0] = '\0';
+    json_array_foreach(json_object_get(service, "attributes"), i, attribute) {
+        char text[SHOW_TEXT_SIZE];
+        if (len < TABLE_CELL_SIZE)
+            len += (size_t)snprintf(out + len, TABLE_CELL_SIZE - len, "%s%s", i > 0 ? ", " : "",
+                                    show_cell(attribute, "name", text));
+    }
+    return out[0] != '\0' ? out : NULL;
+}
+
 void show_charter(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"SERVICE", "LABEL", "UNIT", "VALIDITY", "ATTRIBUTES"};
+    static const struct table_column columns[] = {
+        {"SERVICE", "code", NULL},      {"LABEL", NULL, label_text},      {"UNIT", "unit", NULL},
+        {"VALIDITY", "validity", NULL}, {"ATTRIBUTES", NULL, names_text}, {0}};
     static const struct {
         const char *key, *text;
     } rules[] = {{"time_zone", "Time zone"},
                  {"longest_validity", "Longest validity"},
                  {"k", "Members behind a published figure, at least"},
                  {"keep_days", "Days that history is kept"}};
-    char room[5][SHOW_TEXT_SIZE];
+    char room[2][SHOW_TEXT_SIZE];
     fprintf(out, "Charter version %s: %s\n", show_cell(answer, "version", room[1]),
             label(answer, "name", room[0]));
     fprintf(out, "Purpose: %s\n", label(answer, "purpose", room[0]));
@@ -229,31 +211,13 @@ void show_charter(const json_t *answer, FILE *out) {
             fprintf(out, "%s: %s\n", rules[n].text, show_cell(answer, rules[n].key, room[0]));
     }
     fputc('\n', out);
-    struct table *t = table_new(headings, 5);
-    size_t i, k;
-    json_t *service, *attribute;
-    json_array_foreach(json_object_get(answer, "services"), i, service) {
-        char names[256] = "", text[SHOW_TEXT_SIZE];
-        size_t len = 0;
-        json_array_foreach(json_object_get(service, "attributes"), k, attribute) {
-            if (len < sizeof names)
-                len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", k > 0 ? ", " : "",
-                                        show_cell(attribute, "name", text));
-        }
-        const char *cells[] = {
-            show_cell(service, "code", room[0]), label(service, "label", room[1]),
-            show_cell(service, "unit", room[2]), show_cell(service, "validity", room[3]),
-            names[0] != '\0' ? names : NULL};
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    table_show(json_object_get(answer, "services"), columns, out);
 }
 
 /* ---- rows found ---- */
 
 /* What there is room for, at whatever precision it came. */
-const char *show_available(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
+const char *show_available(const json_t *row, char *out) {
     const json_t *band = json_object_get(row, "band");
     const json_t *light = json_object_get(row, "light");
     const char *freshness = json_string_value(json_object_get(row, "freshness"));
@@ -279,33 +243,25 @@ const char *show_available(const json_t *row, char out[static SHOW_TEXT_SIZE]) {
 }
 
 void show_find(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"AVAILABLE", "SERVICE", "MEMBER",    "SITE",
-                                           "WARD",      "STATUS",  "REGION",    "AGE",
-                                           "FRESHNESS", "PHONE",   "ATTRIBUTES"};
+    static const struct table_column columns[] = {
+        {"AVAILABLE", NULL, show_available},
+        {"SERVICE", "service", NULL},
+        {"MEMBER", "member", NULL},
+        {"SITE", "site", NULL},
+        {"WARD", "ward", NULL},
+        {"STATUS", "status", NULL},
+        {"REGION", "region", NULL},
+        {"AGE", NULL, age_text},
+        {"FRESHNESS", NULL, freshness_text},
+        {"PHONE", "phone", NULL},
+        {"ATTRIBUTES", NULL, attributes_text},
+        {0},
+    };
     if (json_array_size(answer) == 0) {
         fputs(
             "No rows. What a partner shares shows up here, as far as the filters let it through.\n",
             out);
         return;
     }
-    struct table *t = table_new(headings, 11);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[10][SHOW_TEXT_SIZE], attributes[256];
-        const char *cells[] = {show_available(row, room[0]),
-                               show_cell(row, "service", room[1]),
-                               show_cell(row, "member", room[2]),
-                               show_cell(row, "site", room[3]),
-                               show_cell(row, "ward", room[4]),
-                               show_cell(row, "status", room[5]),
-                               show_cell(row, "region", room[6]),
-                               age_text(row, room[7]),
-                               freshness_text(row, room[8]),
-                               show_cell(row, "phone", room[9]),
-                               attributes_text(row, attributes, sizeof attributes)};
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    table_show(answer, columns, out);
 }

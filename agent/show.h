@@ -14,8 +14,8 @@ char *show_age(int64_t seconds, char out[static SHOW_TEXT_SIZE]);
 /* A value as text: strings as they are, numbers, "yes"/"no", "-" for null. */
 const char *show_cell(const json_t *object, const char *key, char out[static SHOW_TEXT_SIZE]);
 
-/* What there is room for in a row, at whatever precision it came. */
-const char *show_available(const json_t *row, char out[static SHOW_TEXT_SIZE]);
+/* What there is room for in a row, at whatever precision it came. For a table's column. */
+const char *show_available(const json_t *row, char *out);
 
 void show_sites(const json_t *answer, FILE *out);
 void show_lines(const json_t *answer, FILE *out);

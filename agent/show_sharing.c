@@ -20,33 +20,22 @@ static const char *join_texts(const json_t *list, char *out, size_t size) {
     return out[0] != '\0' ? out : NULL;
 }
 
-static void print_table(struct table *t, FILE *out) {
-    if (t)
-        table_print(t, out);
-    else
-        fputs("(out of memory)\n", out);
-    table_free(t);
+static const char *services_text(const json_t *row, char *out) {
+    return join_texts(json_object_get(row, "services"), out, TABLE_CELL_SIZE);
+}
+
+static const char *members_text(const json_t *row, char *out) {
+    return join_texts(json_object_get(row, "members"), out, TABLE_CELL_SIZE);
 }
 
 /* ---- policy ---- */
 
 static void print_audiences(const json_t *audiences, FILE *out) {
-    static const char *const headings[] = {"AUDIENCE", "PRECISION", "SERVICES", "HISTORY",
-                                           "MEMBERS"};
-    struct table *t = table_new(headings, 5);
-    size_t i;
-    json_t *audience;
-    json_array_foreach(audiences, i, audience) {
-        char room[3][SHOW_TEXT_SIZE], services[512], members[1024];
-        const char *cells[] = {
-            show_cell(audience, "name", room[0]), show_cell(audience, "precision", room[1]),
-            join_texts(json_object_get(audience, "services"), services, sizeof services),
-            show_cell(audience, "history", room[2]),
-            join_texts(json_object_get(audience, "members"), members, sizeof members)};
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    static const struct table_column columns[] = {
+        {"AUDIENCE", "name", NULL},        {"PRECISION", "precision", NULL},
+        {"SERVICES", NULL, services_text}, {"HISTORY", "history", NULL},
+        {"MEMBERS", NULL, members_text},   {0}};
+    table_show(audiences, columns, out);
 }
 
 /* Audiences of the policy that nothing is sealed to now. */
@@ -184,22 +173,14 @@ void show_findings(const json_t *answer, FILE *out) {
 /* ---- partners ---- */
 
 void show_partners(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"NAME",  "ROLE",      "STATE",
-                                           "TRUST", "LAST SEEN", "FINGERPRINT"};
-    static const char *const keys[] = {"name",  "role",      "state",
-                                       "trust", "last_seen", "fingerprint"};
-    struct table *t = table_new(headings, 6);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[6][SHOW_TEXT_SIZE];
-        const char *cells[6];
-        for (size_t k = 0; k < 6; k++)
-            cells[k] = show_cell(row, keys[k], room[k]);
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    static const struct table_column columns[] = {{"NAME", "name", NULL},
+                                                  {"ROLE", "role", NULL},
+                                                  {"STATE", "state", NULL},
+                                                  {"TRUST", "trust", NULL},
+                                                  {"LAST SEEN", "last_seen", NULL},
+                                                  {"FINGERPRINT", "fingerprint", NULL},
+                                                  {0}};
+    table_show(answer, columns, out);
 }
 
 void show_partner(const json_t *answer, FILE *out) {
@@ -260,34 +241,31 @@ void show_withdraw(const json_t *answer, FILE *out) {
 
 /* ---- audit ---- */
 
+static const char *event_text(const json_t *row, char *out) {
+    const json_t *trust = json_object_get(json_object_get(row, "detail"), "trust");
+    char room[SHOW_TEXT_SIZE];
+    snprintf(out, TABLE_CELL_SIZE, "%s%s%s", show_cell(row, "event", room),
+             json_is_string(trust) ? ", trust=" : "",
+             json_is_string(trust) ? json_string_value(trust) : "");
+    return out;
+}
+
+static const char *entry_text(const json_t *row, char *out) {
+    return table_value(json_object_get(json_object_get(row, "entry"), "seq"), out);
+}
+
 void show_audit(const json_t *rows, FILE *out) {
-    static const char *const headings[] = {"AT",     "EVENT", "AUDIENCE", "PRECISION", "SERVICES",
-                                           "POLICY", "ENTRY", "ACTOR",    "MEMBERS"};
-    struct table *t = table_new(headings, 9);
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row) {
-        char room[7][SHOW_TEXT_SIZE], services[512], members[1024];
-        const json_t *entry = json_object_get(row, "entry");
-        const json_t *trust = json_object_get(json_object_get(row, "detail"), "trust");
-        char event[2 * SHOW_TEXT_SIZE];
-        snprintf(event, sizeof event, "%s%s%s", show_cell(row, "event", room[1]),
-                 json_is_string(trust) ? ", trust=" : "",
-                 json_is_string(trust) ? json_string_value(trust) : "");
-        const char *cells[] = {
-            show_cell(row, "at", room[0]),
-            event,
-            show_cell(row, "audience", room[2]),
-            show_cell(row, "precision", room[3]),
-            join_texts(json_object_get(row, "services"), services, sizeof services),
-            show_cell(row, "policy_version", room[4]),
-            json_is_object(entry) ? show_cell(entry, "seq", room[5]) : NULL,
-            show_cell(row, "actor", room[6]),
-            join_texts(json_object_get(row, "members"), members, sizeof members)};
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    static const struct table_column columns[] = {{"AT", "at", NULL},
+                                                  {"EVENT", NULL, event_text},
+                                                  {"AUDIENCE", "audience", NULL},
+                                                  {"PRECISION", "precision", NULL},
+                                                  {"SERVICES", NULL, services_text},
+                                                  {"POLICY", "policy_version", NULL},
+                                                  {"ENTRY", NULL, entry_text},
+                                                  {"ACTOR", "actor", NULL},
+                                                  {"MEMBERS", NULL, members_text},
+                                                  {0}};
+    table_show(rows, columns, out);
     if (json_array_size(rows) == 0)
         fputs("Nothing: no policy was applied and nothing was sealed in that time.\n", out);
 }
@@ -393,27 +371,23 @@ void show_status(const json_t *answer, FILE *out) {
 /* ---- history ---- */
 
 void show_history(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"OBSERVED", "MEMBER",    "SITE",     "SERVICE",
-                                           "WARD",     "AVAILABLE", "STATUS",   "TOTAL",
-                                           "OCCUPIED", "NEED",      "PRECISION"};
-    static const char *const keys[] = {"observed_at", "member",    "site",     "service",
-                                       "ward",        "available", "status",   "total",
-                                       "occupied",    "need",      "precision"};
+    static const struct table_column columns[] = {
+        {"OBSERVED", "observed_at", NULL},
+        {"MEMBER", "member", NULL},
+        {"SITE", "site", NULL},
+        {"SERVICE", "service", NULL},
+        {"WARD", "ward", NULL},
+        {"AVAILABLE", NULL, show_available},
+        {"STATUS", "status", NULL},
+        {"TOTAL", "total", NULL},
+        {"OCCUPIED", "occupied", NULL},
+        {"NEED", "need", NULL},
+        {"PRECISION", "precision", NULL},
+        {0},
+    };
     if (json_array_size(answer) == 0) {
         fputs("No figures of that time are known here.\n", out);
         return;
     }
-    struct table *t = table_new(headings, 11);
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        char room[11][SHOW_TEXT_SIZE];
-        const char *cells[11];
-        for (size_t k = 0; k < 11; k++)
-            cells[k] = show_cell(row, keys[k], room[k]);
-        cells[5] = show_available(row, room[5]);
-        if (t)
-            table_row(t, cells);
-    }
-    print_table(t, out);
+    table_show(answer, columns, out);
 }

@@ -20,7 +20,7 @@ struct regions {
 
 static void add_line(struct region *to, const struct contribution *c, const struct seen_line *line,
                      const struct charter_service *service) {
-    const struct history_point figure = cell_figure(&line->figure);
+    const struct history_point figure = history_point_of(&line->figure);
     cell_add(&to->cell, service, c->snapshot->precision, c->snapshot->step, &figure);
     if (to->last_member == NULL || !key_equal(to->last_member, &c->member))
         to->cell.members++;

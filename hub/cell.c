@@ -65,22 +65,6 @@ void cell_merge(struct cell *cell, const struct cell *from) {
     cell->never += from->never;
 }
 
-struct history_point cell_figure(const struct disclosed *d) {
-    return (struct history_point){.available = d->available,
-                                  .total = d->total,
-                                  .occupied = d->occupied,
-                                  .held = d->held,
-                                  .blocked = d->blocked,
-                                  .need = d->need,
-                                  .status = d->status,
-                                  .has_band = d->has_band,
-                                  .low = d->low,
-                                  .high = d->high,
-                                  .light = d->light,
-                                  .observed_ms = d->observed_ms,
-                                  .valid_until_ms = d->valid_until_ms};
-}
-
 /* ---- rows ---- */
 
 static json_t *number(const struct amount *a, int decimals) {

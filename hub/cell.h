@@ -18,8 +18,6 @@ void cell_add(struct cell *cell, const struct charter_service *service,
               enum precision_kind precision, int64_t step, const struct history_point *figure);
 /* Adds all of `from`: members who stand in both count twice. */
 void cell_merge(struct cell *cell, const struct cell *from);
-/* What a state discloses of a line, as a figure of history: what only concerns the present goes. */
-struct history_point cell_figure(const struct disclosed *d);
 
 struct cell_name {
     const char *day, *service;

@@ -16,7 +16,6 @@
 #include "screens.h"
 #include "signals.h"
 
-#define READ_SIZE (16 * 1024)
 #define CONNECTION_READ_SIZE                                                                       \
     (8 * 1024) /* every connection keeps this much for as long as it lives */
 #define DONE_PER_PASS 4096
@@ -310,7 +309,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
                     size_t len) {
     struct connection *c = user;
     const struct lws_protocols *protocol = lws_get_protocol(wsi);
-    struct net *net = protocol ? protocol->user : NULL;
+    if (!protocol)
+        return 0;
+    struct net *net = protocol->user;
     switch ((int)reason) {
     case LWS_CALLBACK_ESTABLISHED:
         return on_established(net, c, wsi);
@@ -341,34 +342,6 @@ static unsigned raise_descriptors(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
     return (unsigned)limit.rlim_cur - FD_MARGIN;
-}
-
-static void log_lws(int level, const char *line) {
-    char quoted[512];
-    size_t len = strcspn(line, "\n");
-    char copy[400];
-    snprintf(copy, sizeof copy, "%.*s", (int)len, line);
-    log_event(level & LLL_ERR ? LOG_ERROR : LOG_WARN, "libwebsockets", "line=%s",
-              log_quote(copy, quoted, sizeof quoted));
-}
-
-static enum err create_context(struct net *net, struct error *e) {
-    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
-    void *loops[] = {&net->loop};
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .foreign_loops = loops,
-        .pt_serv_buf_size = READ_SIZE,
-        .fd_limit_per_thread = raise_descriptors(),
-        .timeout_secs = HTTP_TIMEOUT_S,
-    };
-    net->context = lws_create_context(&info);
-    if (!net->context)
-        return error_set(e, ERR_IO,
-                         "libwebsockets could not start; is libwebsockets-evlib-uv installed?");
-    return ERR_OK;
 }
 
 static enum err listen_public(struct net *net, struct error *e) {
@@ -472,7 +445,10 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     if (!err)
         err = open_loop(net, e);
     if (!err)
-        err = create_context(net, e);
+        err = web_context_new(&(struct web_context){.loop = &net->loop,
+                                                    .max_descriptors = raise_descriptors(),
+                                                    .timeout_s = HTTP_TIMEOUT_S},
+                              &net->context, e);
     if (!err)
         err = listen_public(net, e);
     char socket[512];

@@ -7,8 +7,6 @@
 #include "csv_cell.h"
 #include "table.h"
 
-#define CELL_SIZE 64
-#define MAX_COLUMNS 13
 #define CSV_MAX_BYTES (64 * 1024 * 1024)
 
 const char *show_text(const json_t *object, const char *key) {
@@ -16,59 +14,29 @@ const char *show_text(const json_t *object, const char *key) {
     return text != NULL ? text : "";
 }
 
-/* A value as a cell; NULL for null, which a table shows as "-". */
-static const char *cell(const json_t *value, char room[static CELL_SIZE]) {
-    if (json_is_string(value))
-        return json_string_value(value);
-    if (json_is_boolean(value))
-        return json_is_true(value) ? "yes" : "no";
-    if (!json_is_integer(value))
-        return NULL;
-    snprintf(room, CELL_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    return room;
-}
-
-static void put_row(struct table *t, const json_t *object, const char *const *keys, int columns) {
-    const char *cells[MAX_COLUMNS];
-    char rooms[MAX_COLUMNS][CELL_SIZE];
-    for (int i = 0; i < columns; i++)
-        cells[i] = cell(json_object_get(object, keys[i]), rooms[i]);
-    table_row(t, cells);
-}
-
 void show_members(const json_t *answer, FILE *out) {
-    static const char *const keys[] = {"name",        "role",      "state",
-                                       "fingerprint", "connected", "last_seen"};
-    const int columns = sizeof keys / sizeof keys[0];
-    struct table *t = table_new(keys, columns);
-    size_t i;
-    const json_t *row;
-    if (t == NULL)
-        return;
-    json_array_foreach(answer, i, row) {
-        put_row(t, row, keys, columns);
-    }
-    table_print(t, out);
-    table_free(t);
+    static const struct table_column columns[] = {{"name", "name", NULL},
+                                                  {"role", "role", NULL},
+                                                  {"state", "state", NULL},
+                                                  {"fingerprint", "fingerprint", NULL},
+                                                  {"connected", "connected", NULL},
+                                                  {"last_seen", "last_seen", NULL},
+                                                  {0}};
+    table_show(answer, columns, out);
 }
 
 void show_one_member(const json_t *answer, FILE *out) {
-    static const char *const keys[] = {"key",     "serial",    "expires",
-                                       "revoked", "connected", "last_seen"};
-    const int columns = sizeof keys / sizeof keys[0];
+    static const struct table_column columns[] = {{"key", "key", NULL},
+                                                  {"serial", "serial", NULL},
+                                                  {"expires", "expires", NULL},
+                                                  {"revoked", "revoked", NULL},
+                                                  {"connected", "connected", NULL},
+                                                  {"last_seen", "last_seen", NULL},
+                                                  {0}};
     fprintf(out, "%s: %s, %s\nfingerprint %s\n", show_text(answer, "name"),
             show_text(answer, "role"), show_text(answer, "state"),
             show_text(answer, "fingerprint"));
-    struct table *t = table_new(keys, columns);
-    size_t i;
-    const json_t *row;
-    if (t == NULL)
-        return;
-    json_array_foreach(json_object_get(answer, "agents"), i, row) {
-        put_row(t, row, keys, columns);
-    }
-    table_print(t, out);
-    table_free(t);
+    table_show(json_object_get(answer, "agents"), columns, out);
 }
 
 static const char *in_language(const json_t *text) {
@@ -78,28 +46,18 @@ static const char *in_language(const json_t *text) {
     return json_is_string(en) ? json_string_value(en) : json_string_value(nl);
 }
 
+static const char *label_of(const json_t *service, char *out) {
+    (void)out;
+    return in_language(json_object_get(service, "label"));
+}
+
 void show_charter(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"service", "label", "unit", "validity", "decimals"};
-    const json_t *service;
-    size_t i;
-    struct table *t = table_new(headings, 5);
+    static const struct table_column columns[] = {
+        {"service", "code", NULL},      {"label", NULL, label_of},      {"unit", "unit", NULL},
+        {"validity", "validity", NULL}, {"decimals", "decimals", NULL}, {0}};
     fprintf(out, "Charter version %" JSON_INTEGER_FORMAT "\n",
             json_integer_value(json_object_get(answer, "version")));
-    if (t == NULL)
-        return;
-    json_array_foreach(json_object_get(answer, "services"), i, service) {
-        char rooms[5][CELL_SIZE];
-        const char *cells[] = {
-            cell(json_object_get(service, "code"), rooms[0]),
-            in_language(json_object_get(service, "label")),
-            cell(json_object_get(service, "unit"), rooms[2]),
-            cell(json_object_get(service, "validity"), rooms[3]),
-            cell(json_object_get(service, "decimals"), rooms[4]),
-        };
-        table_row(t, cells);
-    }
-    table_print(t, out);
-    table_free(t);
+    table_show(json_object_get(answer, "services"), columns, out);
 }
 
 void show_published(const json_t *answer, FILE *out) {
@@ -119,57 +77,60 @@ void show_published(const json_t *answer, FILE *out) {
 }
 
 /* "12", "12-17", "12 or more"; NULL when nobody disclosed it. */
-static const char *interval(const json_t *available, char room[static CELL_SIZE]) {
-    char low_room[CELL_SIZE], high_room[CELL_SIZE];
-    const char *low = cell(json_object_get(available, "low"), low_room);
-    const char *high = cell(json_object_get(available, "high"), high_room);
+static const char *interval(const json_t *available, char *out) {
+    char low_room[TABLE_NUMBER_SIZE], high_room[TABLE_NUMBER_SIZE];
+    const char *low = table_value(json_object_get(available, "low"), low_room);
+    const char *high = table_value(json_object_get(available, "high"), high_room);
     if (low == NULL)
         return NULL;
     if (high == NULL)
-        snprintf(room, CELL_SIZE, "%.24s or more", low);
+        snprintf(out, TABLE_CELL_SIZE, "%.24s or more", low);
     else if (strcmp(low, high) == 0)
-        snprintf(room, CELL_SIZE, "%.24s", low);
+        snprintf(out, TABLE_CELL_SIZE, "%.24s", low);
     else
-        snprintf(room, CELL_SIZE, "%.24s-%.24s", low, high);
-    return room;
+        snprintf(out, TABLE_CELL_SIZE, "%.24s-%.24s", low, high);
+    return out;
 }
 
 /* A day that changes still, and one that nothing changes any more. */
-static const char *day_of(const json_t *row, char room[static CELL_SIZE]) {
+static const char *day_of(const json_t *row, char *out) {
     const char *mark = json_is_true(json_object_get(row, "open"))    ? " (open)"
                        : json_is_true(json_object_get(row, "final")) ? " (final)"
                                                                      : "";
-    snprintf(room, CELL_SIZE, "%.16s%s", show_text(row, "day"), mark);
-    return room;
+    snprintf(out, TABLE_CELL_SIZE, "%.16s%s", show_text(row, "day"), mark);
+    return out;
+}
+
+static const char *region_of(const json_t *row, char *out) {
+    (void)out;
+    const char *region = json_string_value(json_object_get(row, "region"));
+    return region ? region : "(all)";
+}
+
+static const char *available_of(const json_t *row, char *out) {
+    return json_is_true(json_object_get(row, "suppressed"))
+               ? "(suppressed)"
+               : interval(json_object_get(row, "available"), out);
 }
 
 void show_aggregate(const json_t *rows, FILE *out) {
-    static const char *const keys[] = {
-        "day",     "service", "region",  "available",     "total",         "occupied",   "held",
-        "blocked", "need",    "members", "sites_current", "sites_expired", "sites_never"};
-    static const char *const headings[] = {"day",      "service", "region",  "available", "total",
-                                           "occupied", "held",    "blocked", "need",      "members",
-                                           "current",  "expired", "never"};
-    struct table *t = table_new(headings, MAX_COLUMNS);
-    const json_t *row;
-    size_t i;
-    if (t == NULL)
-        return;
-    json_array_foreach(rows, i, row) {
-        const char *cells[MAX_COLUMNS];
-        char rooms[MAX_COLUMNS][CELL_SIZE];
-        for (int c = 0; c < MAX_COLUMNS; c++)
-            cells[c] = cell(json_object_get(row, keys[c]), rooms[c]);
-        cells[0] = day_of(row, rooms[0]);
-        if (cells[2] == NULL)
-            cells[2] = "(all)";
-        cells[3] = json_is_true(json_object_get(row, "suppressed"))
-                       ? "(suppressed)"
-                       : interval(json_object_get(row, "available"), rooms[3]);
-        table_row(t, cells);
-    }
-    table_print(t, out);
-    table_free(t);
+    static const struct table_column columns[] = {
+        {"day", NULL, day_of},
+        {"service", "service", NULL},
+        {"region", NULL, region_of},
+        {"available", NULL, available_of},
+        {"total", "total", NULL},
+        {"occupied", "occupied", NULL},
+        {"held", "held", NULL},
+        {"blocked", "blocked", NULL},
+        {"need", "need", NULL},
+        {"members", "members", NULL},
+        {"current", "sites_current", NULL},
+        {"expired", "sites_expired", NULL},
+        {"never", "sites_never", NULL},
+        {0},
+    };
+    table_show(rows, columns, out);
 }
 
 void show_aggregate_json(const json_t *rows, bool more, FILE *out) {

@@ -53,7 +53,7 @@ static struct observation of_line(struct merging *m, const struct standing *s) {
                                 .standing = true,
                                 .precision = snapshot->precision,
                                 .step = snapshot->step,
-                                .figure = cell_figure(&s->line->figure)};
+                                .figure = history_point_of(&s->line->figure)};
 }
 
 static struct observation of_point(struct merging *m, const struct author *author,

@@ -22,31 +22,22 @@ static const char *cell(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
 }
 
-static void show_rows(const json_t *answer, const char *const *headings, const char *const *keys,
-                      int columns, FILE *out) {
-    struct table *table = table_new(headings, columns);
-    const char *cells[8];
-    size_t i;
-    json_t *row;
-    json_array_foreach(answer, i, row) {
-        for (int k = 0; k < columns; k++)
-            cells[k] = cell(row, keys[k]);
-        table_row(table, cells);
-    }
-    table_print(table, out);
-    table_free(table);
-}
-
 static void show_users(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"USER", "ROLE", "STATE", "LAST LOG-IN"};
-    static const char *const keys[] = {"name", "role", "state", "last_login_at"};
-    show_rows(answer, headings, keys, 4, out);
+    static const struct table_column columns[] = {{"USER", "name", NULL},
+                                                  {"ROLE", "role", NULL},
+                                                  {"STATE", "state", NULL},
+                                                  {"LAST LOG-IN", "last_login_at", NULL},
+                                                  {0}};
+    table_show(answer, columns, out);
 }
 
 static void show_tokens(const json_t *answer, FILE *out) {
-    static const char *const headings[] = {"TOKEN", "ROLE", "MADE BY", "LAST USED"};
-    static const char *const keys[] = {"name", "role", "created_by", "last_used_at"};
-    show_rows(answer, headings, keys, 4, out);
+    static const struct table_column columns[] = {{"TOKEN", "name", NULL},
+                                                  {"ROLE", "role", NULL},
+                                                  {"MADE BY", "created_by", NULL},
+                                                  {"LAST USED", "last_used_at", NULL},
+                                                  {0}};
+    table_show(answer, columns, out);
 }
 
 static void show_link(const json_t *answer, FILE *out) {

@@ -26,8 +26,8 @@ int64_t history_grain_ms(const struct precision *p) {
     return p->kind == PRECISION_EXACT ? MS_PER_SECOND : COARSE_MS;
 }
 
-static void point_of(const struct disclosed *d, struct history_point *ret) {
-    *ret = (struct history_point){.available = d->available,
+struct history_point history_point_of(const struct disclosed *d) {
+    return (struct history_point){.available = d->available,
                                   .total = d->total,
                                   .occupied = d->occupied,
                                   .held = d->held,
@@ -50,7 +50,7 @@ bool history_disclose(const struct precision *p, const struct capacity *c,
     d.valid_until_ms -= d.valid_until_ms % MS_PER_SECOND;
     if (d.observed_ms <= 0)
         return false;
-    point_of(&d, ret);
+    *ret = history_point_of(&d);
     return true;
 }
 
@@ -249,7 +249,7 @@ static enum err read_point(const Plek__Point *p, enum precision_kind precision, 
         return code;
     d.observed_ms = observed_s * MS_PER_SECOND;
     d.valid_until_ms = (observed_s + p->valid_s) * MS_PER_SECOND;
-    point_of(&d, ret);
+    *ret = history_point_of(&d);
     *before_s = observed_s;
     return ERR_OK;
 }

@@ -38,6 +38,8 @@ struct history {
 
 /* The width of the times a precision tells: of several figures in one such span the last counts. */
 int64_t history_grain_ms(const struct precision *p);
+/* What is disclosed of a line, as a figure of history: what only concerns the present goes. */
+struct history_point history_point_of(const struct disclosed *d);
 /* What the audience is told of a past figure. False: nothing can be (it lies before any time that
  * can be said), *ret is untouched. */
 bool history_disclose(const struct precision *p, const struct capacity *c,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 struct table {
     int columns;
     size_t rows, room;
@@ -57,23 +59,13 @@ void table_free(struct table *t) {
     free(t);
 }
 
-static int grow(struct table *t) {
-    if (t->rows < t->room)
-        return 1;
-    size_t room = t->room ? t->room * 2 : 16;
-    char **cells = realloc(t->cells, room * (size_t)t->columns * sizeof *cells);
-    if (!cells)
-        return 0;
-    t->cells = cells;
-    t->room = room;
-    return 1;
-}
-
 void table_row(struct table *t, const char *const *cells) {
-    if (t->failed || !grow(t)) {
+    char **grown = array_grow(t->cells, t->rows, &t->room, (size_t)t->columns * sizeof *grown);
+    if (t->failed || !grown) {
         t->failed = 1;
         return;
     }
+    t->cells = grown;
     char **row = t->cells + t->rows * (size_t)t->columns;
     for (int i = 0; i < t->columns; i++) {
         row[i] = clean_copy(cells[i]);
@@ -96,4 +88,47 @@ void table_print(const struct table *t, FILE *out) {
     }
     if (t->failed)
         fputs("(not all rows are shown: out of memory)\n", out);
+}
+
+/* ---- of JSON ---- */
+
+const char *table_value(const json_t *value, char out[static TABLE_NUMBER_SIZE]) {
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "yes" : "no";
+    if (!json_is_integer(value))
+        return NULL;
+    snprintf(out, TABLE_NUMBER_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return out;
+}
+
+static void show_row(struct table *t, const json_t *row, const struct table_column *columns) {
+    char room[TABLE_MAX_COLUMNS][TABLE_CELL_SIZE];
+    const char *cells[TABLE_MAX_COLUMNS];
+    for (int i = 0; i < t->columns; i++)
+        cells[i] = columns[i].text ? columns[i].text(row, room[i])
+                                   : table_value(json_object_get(row, columns[i].key), room[i]);
+    table_row(t, cells);
+}
+
+void table_show(const json_t *rows, const struct table_column *columns, FILE *out) {
+    const char *headings[TABLE_MAX_COLUMNS];
+    int count = 0;
+    while (count < TABLE_MAX_COLUMNS && columns[count].heading) {
+        headings[count] = columns[count].heading;
+        count++;
+    }
+    struct table *t = table_new(headings, count);
+    size_t i;
+    json_t *row;
+    if (!t) {
+        fputs("(out of memory)\n", out);
+        return;
+    }
+    json_array_foreach(rows, i, row) {
+        show_row(t, row, columns);
+    }
+    table_print(t, out);
+    table_free(t);
 }

@@ -5,6 +5,7 @@
 #define PLEK_WEB_H
 
 #include <libwebsockets.h>
+#include <uv.h>
 
 #include "access.h"
 #include "api.h"
@@ -53,6 +54,17 @@ void web_event(struct web *web, const char *name);
 /* The protocol to put first into a vhost's list; its `user` is the struct web. */
 struct lws_protocols web_protocol(struct web *web);
 #define WEB_PROTOCOL_NAME "http"
+
+/* A libwebsockets context on a loop of the caller's, without a vhost; what it says goes to the log.
+ * ERR_IO. */
+struct web_context {
+    uv_loop_t *loop;
+    unsigned max_descriptors; /* it never has more open */
+    unsigned timeout_s;       /* of a handshake; 0: as libwebsockets has it */
+    bool client;              /* it calls others, who may be away: no fault of this machine */
+};
+enum err web_context_new(const struct web_context *config, struct lws_context **ret,
+                         struct error *e) MUST_USE;
 
 /* A vhost on DIR/api.sock, mode 0600; a stale socket is removed first (the caller holds DIR/lock).
  */

@@ -1,14 +1,51 @@
-/* Owns the vhosts that HTTP is served on: a Unix socket for this machine, an address for browsers.
- * Must not know what is served. */
+/* Owns the context of libwebsockets and the vhosts that HTTP is served on: a Unix socket for this
+ * machine, an address for browsers. Must not know what is served. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "web_private.h"
 
 #define KEEPALIVE_S 30
+#define READ_SIZE (16 * 1024)
+
+static void log_line(enum log_level level, const char *line) {
+    char quoted[512], copy[400];
+    snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
+    log_event(level, "libwebsockets", "line=%s", log_quote(copy, quoted, sizeof quoted));
+}
+
+static void log_server(int level, const char *line) {
+    log_line(level & LLL_ERR ? LOG_ERROR : LOG_WARN, line);
+}
+
+static void log_client(int level, const char *line) {
+    log_line(level & LLL_ERR ? LOG_WARN : LOG_DEBUG, line);
+}
+
+enum err web_context_new(const struct web_context *config, struct lws_context **ret,
+                         struct error *e) {
+    void *loops[] = {config->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .foreign_loops = loops,
+        .pt_serv_buf_size = READ_SIZE,
+        .fd_limit_per_thread = config->max_descriptors,
+        .timeout_secs = config->timeout_s,
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, config->client ? log_client : log_server);
+    struct lws_context *made = lws_create_context(&info);
+    if (!made)
+        return error_set(e, ERR_IO,
+                         "libwebsockets could not start; is libwebsockets-evlib-uv installed?");
+    *ret = made;
+    return ERR_OK;
+}
 
 enum err web_listen_socket(struct web *web, struct lws_context *context, const char *path,
                            struct error *e) {
