@@ -69,6 +69,7 @@ struct hub_news {
         enum err code;
     } * expelled;
     size_t expelled_count;
+    bool published; /* the screens: something was published. For the keeper to set */
 };
 void hub_take_news(struct hub *hub, struct hub_news *ret);
 void hub_news_done(struct hub_news *news);
@@ -87,6 +88,12 @@ void hub_note_rejection(struct hub *hub, enum err code, int64_t now_ms);
 /* Work for an idle moment: prune what is superseded and older than keep_days, checkpoint the WAL.
  * At most a few ms; returns whether more is waiting. */
 bool hub_idle(struct hub *hub, int64_t now_ms);
+
+/* Publishes what hub.conf's publish.every asks for when it is time, in a group of its own. What it
+ * failed with stands in the status too, and it is tried again a minute later. Cheap when it is not
+ * time. */
+enum err hub_publish_due(struct hub *hub, int64_t now_ms, bool *ret_published, struct error *e)
+    MUST_USE;
 
 /* The routes table of the local API; the domain pointer is struct hub *. */
 const struct api_route *hub_routes(size_t *ret_count);

@@ -9,6 +9,7 @@
 #include "keyfile.h"
 #include "news.h"
 #include "presence.h"
+#include "schedule.h"
 #include "settings.h"
 #include "store.h"
 
@@ -37,6 +38,7 @@ struct hub {
     struct news ready;
     struct presence presence;
     struct excerpts excerpts;
+    struct schedule schedule;
     bool checkpoint_due;
 };
 

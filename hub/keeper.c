@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "failpoint.h"
+#include "log.h"
 #include <stdlib.h>
 #include <sys/prctl.h>
 
@@ -114,15 +115,31 @@ static void run_single(struct hub *hub, struct job *job, int64_t now_ms) {
     }
 }
 
-static void publish_news(struct keeper *k) {
+static void publish_news(struct keeper *k, bool published) {
     struct job *job = job_new(JOB_NEWS);
     if (!job)
         return;
     hub_take_news(k->config.hub, &job->news);
-    if (job->news.hub_feed || job->news.agent_count || job->news.expelled_count)
+    job->news.published = published;
+    if (job->news.hub_feed || job->news.agent_count || job->news.expelled_count || published)
         job_queue_push(k->config.done, job);
     else
         job_free(job);
+}
+
+/* What is to be published by itself, also while there is no quiet moment. */
+static void publish_due(struct keeper *k, int64_t now_ms) {
+    struct error e = {0};
+    bool published = false;
+    if (hub_publish_due(k->config.hub, now_ms, &published, &e)) {
+        log_event(LOG_WARN, "publish", "code=%s detail=\"%s\"", error_name(e.code), e.detail);
+        return;
+    }
+    if (!published)
+        return;
+    log_event(LOG_INFO, "published", "by=schedule");
+    publish_news(k, true);
+    k->config.wake(k->config.ctx);
 }
 
 static void finish(struct keeper *k, struct job *list) {
@@ -134,7 +151,7 @@ static void finish(struct keeper *k, struct job *list) {
         else
             job_queue_push(k->config.done, job);
     }
-    publish_news(k);
+    publish_news(k, false);
     k->config.wake(k->config.ctx);
 }
 
@@ -149,6 +166,7 @@ static void *keep(void *arg) {
         if (!list && job_queue_closed(k->config.jobs))
             return NULL;
         int64_t now_ms = clock_wall_ms();
+        publish_due(k, now_ms);
         if (!list) {
             more = hub_idle(hub, now_ms);
             continue;

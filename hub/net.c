@@ -162,6 +162,8 @@ static void joined(void *ctx, struct connection *c, const struct public_key *age
 
 static void spread_news(struct net *net, const struct hub_news *news) {
     struct connection *c;
+    if (news->published)
+        screens_changed(net->screens);
     if (news->hub_feed)
         for (size_t i = 0; (c = registry_each(net->registry, &i));)
             connection_news(c);

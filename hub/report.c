@@ -173,24 +173,27 @@ static json_t *feed_json(const struct hub *hub) {
 
 enum err report_status(struct hub *hub, json_t **ret, struct error *e) {
     json_t *rejections = json_object(), *forks = json_array(), *troubles = json_array();
+    json_t *publishing = NULL;
     int64_t bytes = 0;
     enum err err = store_bytes(hub->store, &bytes, e);
     if (err == ERR_OK)
         err = fill_lists(hub, rejections, forks, troubles, e);
+    if (err == ERR_OK)
+        err = schedule_report(hub, &publishing, e);
     if (err != ERR_OK) {
         json_decref(rejections);
         json_decref(forks);
         json_decref(troubles);
         return err;
     }
-    json_t *status =
-        json_pack("{s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
-                  directory_name(hub->directory), "network", key_json(&hub->keys.sign.pub),
-                  "fingerprint", fingerprint_json(&hub->keys.sign.pub), "charter_version",
-                  (json_int_t)directory_charter_version(hub->directory), "members",
-                  states_json(hub), "connected", (json_int_t)hub->presence.connected, "log",
-                  (json_int_t)hub->tip, "feed", feed_json(hub), "database_bytes", (json_int_t)bytes,
-                  "rejections", rejections, "forks", forks, "troubles", troubles);
+    json_t *status = json_pack(
+        "{s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "name",
+        directory_name(hub->directory), "network", key_json(&hub->keys.sign.pub), "fingerprint",
+        fingerprint_json(&hub->keys.sign.pub), "charter_version",
+        (json_int_t)directory_charter_version(hub->directory), "members", states_json(hub),
+        "connected", (json_int_t)hub->presence.connected, "log", (json_int_t)hub->tip, "feed",
+        feed_json(hub), "database_bytes", (json_int_t)bytes, "rejections", rejections, "forks",
+        forks, "troubles", troubles, "publishing", publishing);
     if (status == NULL)
         return no_memory(e);
     *ret = status;

@@ -8,6 +8,9 @@
 
 #include "log.h"
 
+#define PUBLISH_LEAST_MS INT64_C(60000)
+#define PUBLISH_MOST_MS (INT64_C(7) * 86400000)
+
 #define TEXT_KEY(key, field, fallback_text, check_text, help_text)                                 \
     {                                                                                              \
         .name = key, .type = CONFIG_TEXT, .offset = offsetof(struct hub_settings, field),          \
@@ -34,6 +37,14 @@ const struct config_key hub_settings_keys[] = {
      .offset = offsetof(struct hub_settings, public_page),
      .fallback = "no",
      .help = "yes: whoever reaches this hub may see what was published, at /public"},
+    {.name = "publish.every",
+     .type = CONFIG_DURATION,
+     .offset = offsetof(struct hub_settings, publish_every_ms),
+     .min = 0,
+     .max = PUBLISH_MOST_MS,
+     .fallback = "0s",
+     .help = "how often this hub publishes by itself, 1m to 7d, such as 1h; 0s: never. A figure "
+             "changes when enough members changed, whatever this says"},
     TEXT_KEY("log.level", log_level, "info", log_level_check, "error, warn, info or debug"),
     INT_KEY("limit.connections", connections, 1, 100000, "15000", "connections in all"),
     INT_KEY("limit.connections_per_address", connections_per_address, 1, 100000, "512",
@@ -54,6 +65,10 @@ static enum err check(const char *path, const struct hub_settings *s, struct err
     if ((s->tls_cert[0] == '\0') != (s->tls_key[0] == '\0'))
         return error_at(e, ERR_CONFIG, path, 0, 0,
                         "found only one of tls.cert and tls.key, expected both or neither");
+    if (s->publish_every_ms != 0 && s->publish_every_ms < PUBLISH_LEAST_MS)
+        return error_at(e, ERR_CONFIG, path, 0, 0,
+                        "found publish.every of less than a minute, expected 1m or more, or 0s for "
+                        "never");
     return ERR_OK;
 }
 

@@ -16,8 +16,9 @@ struct hub_settings {
     char address[INVITE_ADDRESS_MAX]; /* what invitations name; "": the listen address */
     char tls_cert[PATH_MAX];          /* "": ws, else wss */
     char tls_key[PATH_MAX];
-    char web_hosts[1024]; /* names besides loopback ones and that of `address` */
-    bool public_page;     /* what was published is shown to anybody */
+    char web_hosts[1024];     /* names besides loopback ones and that of `address` */
+    bool public_page;         /* what was published is shown to anybody */
+    int64_t publish_every_ms; /* 0: the hub never publishes by itself */
     char log_level[16];
     int64_t connections; /* in all */
     int64_t connections_per_address;

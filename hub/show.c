@@ -193,6 +193,18 @@ static json_int_t count_of(const json_t *object, const char *key) {
     return json_integer_value(json_object_get(object, key));
 }
 
+static void show_publishing(const json_t *p, FILE *out) {
+    const char *every = json_string_value(json_object_get(p, "every"));
+    const char *last = json_string_value(json_object_get(p, "last_at"));
+    const char *next = json_string_value(json_object_get(p, "next_at"));
+    const char *fault = json_string_value(json_object_get(p, "fault"));
+    fprintf(out, "published:   last %s; %s%s%s%s\n", last != NULL ? last : "never",
+            every != NULL ? "every " : "not by itself", every != NULL ? every : "",
+            next != NULL ? ", next " : "", next != NULL ? next : "");
+    if (fault != NULL)
+        fprintf(out, "publishing failed: %s\n", fault);
+}
+
 static void show_warnings(const json_t *answer, FILE *out) {
     const json_t *row;
     const char *code;
@@ -229,5 +241,6 @@ void show_status(const json_t *answer, FILE *out) {
             " by the hub; %" JSON_INTEGER_FORMAT " bytes on disk\n",
             count_of(answer, "log"), count_of(json_object_get(answer, "feed"), "seq"),
             count_of(answer, "database_bytes"));
+    show_publishing(json_object_get(answer, "publishing"), out);
     show_warnings(answer, out);
 }

@@ -17,7 +17,8 @@
 static const char schema_1[] =
     /* One row in this version. */
     "CREATE TABLE network("
-    " id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, created_ms INTEGER NOT NULL) STRICT;"
+    " id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, created_ms INTEGER NOT NULL,"
+    " published_ms INTEGER) STRICT;" /* when all that is of now was published last */
     /* agents that published, and the hub itself */
     "CREATE TABLE author("
     " id INTEGER PRIMARY KEY, network INTEGER NOT NULL REFERENCES network, agent BLOB NOT NULL,"

@@ -324,6 +324,9 @@ struct store_published {
     struct cell cell; /* its components are not published */
     struct bytes parts;
 };
+/* When all that is of now was published last; 0: never. */
+enum err store_note_publication(struct store *s, int64_t now_ms, struct error *e) MUST_USE;
+enum err store_last_publication(struct store *s, int64_t *ret_ms, struct error *e) MUST_USE;
 /* Takes the place of what was published of the cell before, and is shown. */
 enum err store_put_published(struct store *s, const struct store_published *p, struct error *e)
     MUST_USE;

@@ -28,6 +28,9 @@ void store_bind_amount(struct db_query *q, const char *name, const struct amount
 struct amount store_amount(struct db_query *q, int column);
 /* False when the column does not hold exactly `len` bytes: the database was changed by hand. */
 bool store_column_copy(struct db_query *q, int column, void *ret, size_t len);
+/* A time of the network itself. */
+enum err store_network_time(struct store *s, enum store_sql sql, int64_t *ret_ms, struct error *e)
+    MUST_USE;
 enum err store_damaged(const char *what, struct error *e) MUST_USE;
 
 #endif

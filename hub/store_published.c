@@ -54,6 +54,17 @@ enum err store_published(struct store *s, const char *service, int64_t day,
     return db_finish_visit(&q, visited, e);
 }
 
+enum err store_note_publication(struct store *s, int64_t now_ms, struct error *e) {
+    struct db_query q = store_query(s, SQL_NETWORK_PUBLISHED_SET);
+    db_bind_int(&q, ":network", s->network);
+    db_bind_int(&q, ":now", now_ms);
+    return db_run_query(&q, e);
+}
+
+enum err store_last_publication(struct store *s, int64_t *ret_ms, struct error *e) {
+    return store_network_time(s, SQL_NETWORK_PUBLISHED, ret_ms, e);
+}
+
 enum err store_seal_published(struct store *s, int64_t day, struct error *e) {
     struct db_query q = store_query(s, SQL_PUBLISHED_SEAL);
     db_bind_int(&q, ":network", s->network);

@@ -25,14 +25,18 @@ enum err store_authors_since(struct store *s, store_since_visit *visit, void *ct
     return db_finish_visit(&q, visited, e);
 }
 
-enum err store_network_since(struct store *s, int64_t *ret_ms, struct error *e) {
-    struct db_query q = store_query(s, SQL_NETWORK_SINCE);
+enum err store_network_time(struct store *s, enum store_sql sql, int64_t *ret_ms, struct error *e) {
+    struct db_query q = store_query(s, sql);
     db_bind_int(&q, ":network", s->network);
     int64_t ms = db_step(&q) ? db_column_int(&q, 0) : 0;
     enum err err = db_finish(&q, e);
     if (err == ERR_OK)
         *ret_ms = ms;
     return err;
+}
+
+enum err store_network_since(struct store *s, int64_t *ret_ms, struct error *e) {
+    return store_network_time(s, SQL_NETWORK_SINCE, ret_ms, e);
 }
 
 enum err store_regions(struct store *s, store_region_visit *visit, void *ctx, struct error *e) {

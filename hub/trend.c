@@ -339,6 +339,8 @@ static enum err publish_whole(const struct publication *p, struct error *e) {
     if (err != ERR_OK)
         return err;
     err = publish_range(p, e);
+    if (err == ERR_OK && p->query->service == NULL && p->last == p->range.today)
+        err = store_note_publication(p->hub->store, p->now_ms, e);
     if (err == ERR_OK)
         return store_release(p->hub->store, e);
     store_undo(p->hub->store);

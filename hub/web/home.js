@@ -3,7 +3,7 @@
 import { get, post } from '/shared/api.js';
 import { el, replace } from '/shared/dom.js';
 import { on } from '/shared/events.js';
-import { t } from '/shared/i18n.js';
+import { dateTime, t } from '/shared/i18n.js';
 import { act, badge, message, once } from '/shared/parts.js';
 import { Words } from '/shared/words.js';
 import { byService, serviceTable } from '/figures.js';
@@ -32,6 +32,13 @@ function services(words, found, cover) {
     expiredNode(cover, s.code)));
 }
 
+// When it was published last, and when it will be again.
+function publishing({ every, last_at: last, next_at: next, fault }) {
+  return [el('p', { class: 'help' }, last ? t('home.publishedLast', { when: dateTime(last) }) : t('home.publishedNever'), ' ',
+    !every ? t('home.publishedByHand') : next ? t('home.publishedNext', { when: dateTime(next) }) : ''),
+  fault && el('p', { class: 'error' }, t('home.publishFault'), ' ', el('span', { lang: 'en' }, fault))];
+}
+
 export async function render(main, { me, signal, guard }) {
   const top = el('div', {});
   const list = el('div', {});
@@ -39,9 +46,9 @@ export async function render(main, { me, signal, guard }) {
   const said = message();
   let words = null;
   const load = once(async () => {
-    const [found, cover] = await Promise.all([rows(), get('/v1/coverage')]);
+    const [found, cover, status] = await Promise.all([rows(), get('/v1/coverage'), get('/v1/status')]);
     words ??= new Words(await get('/v1/charter'));
-    replace(top, viewHelp(), published() && me.role === 'admin' && el('p', {}, act(t('home.publish'), async () => {
+    replace(top, viewHelp(), el('p', { class: 'help' }, t('home.asOf', { when: dateTime(Date.now()) })), published() && publishing(status.publishing), published() && me.role === 'admin' && el('p', {}, act(t('home.publish'), async () => {
       await post('/v1/published', {});
       said.say(t('home.publishedNow'));
       await load();

@@ -87,3 +87,42 @@ Test(screens, are_for_those_who_log_in) {
     lab_pass(&lab);
     lab_close(&lab);
 }
+
+static const char *published_at(void) {
+    json_t *publishing = json_object_get(HUB(&net, "status"), "publishing");
+    return json_string_value(json_object_get(publishing, "last_at"));
+}
+
+/* The hub publishes by itself for strangers, and a kill loses nothing of it. */
+Test(screens, show_strangers_what_the_hub_published_by_itself) {
+    static const char *const names[] = {"A", "B", "C"};
+    static const char route[] = "GET /v1/public/aggregate";
+    lab_open(&lab, "publish");
+    network_init(&net, &lab, NULL);
+    network_run_hub(&net, NULL);
+    for (int i = 0; i < 3; i++) {
+        network_add(&net, names[i], NULL);
+        network_policy(&net, names[i],
+                       "{\"audiences\":[{\"name\":\"hub\",\"members\":[\"@hub\"],"
+                       "\"services\":[\"*\"],\"precision\":\"exact\"}]}");
+        AGENT_DO(&net, names[i], "set", "bed", lab_text(&lab, "free=%d", i + 1));
+    }
+    EVENTUALLY(number_at(network_sum(&net, "bed"), "available.low") == 6);
+    cr_assert_null(published_at(), "nothing is published unless somebody wants it");
+    lab_stop(&lab, network_process(&net, "hub"));
+    lab_write(lab_text(&lab, "%s/hub.conf", net.hub_dir), "public = yes\npublish.every = 6h\n");
+    network_run_hub(&net, NULL);
+    EVENTUALLY(published_at() != NULL);
+    const char *last = lab_text(&lab, "%s", published_at());
+    const char *answer = ask(net.address, route, "", "");
+    cr_assert(strstr(answer, "\"available\":{\"low\":6,\"high\":6}"), "%s", answer);
+    lab_kill(&lab, network_process(&net, "hub"));
+    network_run_hub(&net, NULL);
+    EVENTUALLY(json_object_get(json_object_get(HUB(&net, "status"), "publishing"), "next_at") !=
+               json_null());
+    cr_assert_str_eq(published_at(), last);
+    answer = ask(net.address, route, "", "");
+    cr_assert(strstr(answer, "\"available\":{\"low\":6,\"high\":6}"), "%s", answer);
+    lab_pass(&lab);
+    lab_close(&lab);
+}
