@@ -18,8 +18,9 @@ struct parts {
 /* False: not made of a sign, digits and marks only, or too long for a number. */
 static bool split(const char *cell, struct parts *ret) {
     *ret = (struct parts){.minus = *cell == '-'};
-    cell += *cell == '-' || *cell == '+';
-    if (strncmp(cell, "\xE2\x88\x92", 3) == 0) { /* a typographic minus */
+    bool is_signed = *cell == '-' || *cell == '+';
+    cell += is_signed;
+    if (!is_signed && strncmp(cell, "\xE2\x88\x92", 3) == 0) { /* a typographic minus */
         ret->minus = true;
         cell += 3;
     }
@@ -81,6 +82,10 @@ static void compose(const struct parts *p, size_t whole, char ret[static NUMERAL
     snprintf(ret, NUMERAL_SIZE, "%.*s", NUMERAL_SIZE - 1, out);
 }
 
+static void as_it_is(const char *cell, char ret[static NUMERAL_SIZE]) {
+    snprintf(ret, NUMERAL_SIZE, "%.*s", NUMERAL_SIZE - 1, cell);
+}
+
 /* `at`: where the decimal mark stands, or len. Are the digits before it whole or grouped by one and
  * the same mark, which is not the decimal one? */
 static bool fits(const struct parts *p, size_t at) {
@@ -120,11 +125,12 @@ static enum err two_readings(const char *cell, const struct parts *p, size_t at,
 enum err numeral_read(const char *cell, char decimal, char ret[static NUMERAL_SIZE],
                       struct error *e) {
     struct parts p;
-    snprintf(ret, NUMERAL_SIZE, "%.*s", NUMERAL_SIZE - 1, cell);
-    if (!split(cell, &p))
-        return strlen(cell) < NUMERAL_SIZE
-                   ? ERR_OK
-                   : error_set(e, ERR_DATA, "found '%.40s...', expected a number", cell);
+    if (!split(cell, &p)) {
+        if (strlen(cell) >= NUMERAL_SIZE)
+            return error_set(e, ERR_DATA, "found '%.40s...', expected a number", cell);
+        as_it_is(cell, ret);
+        return ERR_OK;
+    }
     /* The last mark begins the decimals or parts thousands: which, the profile says or only one
      * reading fits. */
     size_t at = last_mark(&p);
@@ -141,5 +147,7 @@ enum err numeral_read(const char *cell, char decimal, char ret[static NUMERAL_SI
                          cell, decimal, decimal == ',' ? "1.234,5" : "1,234.5");
     if (decimals || is_grouped || !marked)
         compose(&p, decimals ? at : p.len, ret);
+    else
+        as_it_is(cell, ret);
     return ERR_OK;
 }

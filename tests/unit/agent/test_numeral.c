@@ -11,10 +11,11 @@ static void reads(const char *cell, char decimal, const char *expected) {
 
 static void refuses(const char *cell, char decimal, const char *words, const char *more) {
     struct error e = {0};
-    char out[NUMERAL_SIZE];
+    char out[NUMERAL_SIZE] = "untouched";
     cr_assert_eq(numeral_read(cell, decimal, out, &e), ERR_DATA, "'%s' gave '%s'", cell, out);
     cr_assert_not_null(strstr(e.detail, words), "%s", e.detail);
     cr_assert_not_null(strstr(e.detail, more), "%s", e.detail);
+    cr_assert_str_eq(out, "untouched");
 }
 
 Test(numeral, plain) {
@@ -90,6 +91,20 @@ Test(numeral, no_number_stays_what_it_is) {
 }
 
 /* Any cell is read or refused; what is read has nothing but a sign, digits and one point. */
+Test(numeral, a_refused_cell_leaves_what_was_there) {
+    refuses("12,5", '.', "'12,5'", "1,234.5");
+    refuses("1.234", '\0', "1234", "1.234");
+    refuses("123456789012345678901234567890123456789012345678", '\0', "...", "a number");
+}
+
+Test(numeral, two_signs_are_no_number) {
+    reads("-\xE2\x88\x92"
+          "5",
+          '\0',
+          "-\xE2\x88\x92"
+          "5");
+}
+
 Test(numeral, any_short_cell) {
     static const char letters[] = "019.,- ";
     for (int n = 0; n < 7 * 7 * 7 * 7 * 7; n++) {
