@@ -9,6 +9,7 @@
 #include "boxes.h"
 #include "clock.h"
 #include "failpoint.h"
+#include "keepalive.h"
 #include "log.h"
 #include "outbox.h"
 #include "outgoing.h"
@@ -34,6 +35,7 @@ struct link {
     struct link_config config;
     struct lws_vhost *vhost;
     struct lws_protocols protocols[2];
+    lws_retry_bo_t keepalive;
     struct lws *wsi;
     struct agent_session *session;
     struct outgoing outgoing;
@@ -48,9 +50,6 @@ struct link {
     bool entry_leaves; /* an entry is among what waits to be written */
     struct error why;
 };
-
-static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 25,
-                                         .secs_since_valid_hangup = 50};
 
 static void pump(struct link *link);
 static void connect_now(struct link *link);
@@ -460,7 +459,7 @@ static void connect_now(struct link *link) {
         .local_protocol_name = "plek.v1",
         .ssl_connection = tls ? LCCSCF_USE_SSL : 0,
         .alpn = "http/1.1",
-        .retry_and_idle_policy = &keepalive,
+        .retry_and_idle_policy = &link->keepalive,
         .pwsi = &link->wsi,
     };
     struct lws *wsi = lws_client_connect_via_info(&info);
@@ -478,6 +477,7 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
         return error_set(e, ERR_NO_MEMORY, "not enough memory for the connection");
     link->config = *config;
     link->retry_ms = RETRY_MIN_MS;
+    link->keepalive = keepalive_policy();
     link->batch = calloc(BATCH_MAX, sizeof *link->batch);
     link->write_room = malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
     outgoing_init(&link->outgoing);
@@ -489,7 +489,7 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
         .port = CONTEXT_PORT_NO_LISTEN,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT, /* a vhost without it gets no client TLS */
         .protocols = link->protocols,
-        .retry_and_idle_policy = &keepalive,
+        .retry_and_idle_policy = &link->keepalive,
         .connect_timeout_secs = CONNECT_TIMEOUT_S,
         .timeout_secs = CONNECT_TIMEOUT_S,
         .client_ssl_ca_filepath = ca[0] ? ca : NULL,

@@ -11,6 +11,7 @@
 #include "addresses.h"
 #include "clock.h"
 #include "connection.h"
+#include "keepalive.h"
 #include "log.h"
 #include "registry.h"
 #include "screens.h"
@@ -35,6 +36,7 @@ struct net {
     struct lws_context *context;
     struct screens *screens;
     struct lws_protocols protocols[3];
+    lws_retry_bo_t keepalive;
     struct verify *verify;
     struct registry *registry; /* established: agent key -> connection */
     struct connection **slots; /* by slot number, NULL: free */
@@ -50,9 +52,6 @@ struct net {
     uv_check_t pass;
     bool stopping, loop_ready;
 };
-
-static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 25,
-                                         .secs_since_valid_hangup = 50};
 
 /* ---- connections by number: an answer may come after its connection went ----------------------
  */
@@ -367,7 +366,7 @@ static enum err listen_public(struct net *net, struct error *e) {
         .options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
         .iface = host[0] ? host : NULL,
         .protocols = net->protocols,
-        .retry_and_idle_policy = &keepalive,
+        .retry_and_idle_policy = &net->keepalive,
         .timeout_secs = HTTP_TIMEOUT_S,
         .keepalive_timeout = HTTP_TIMEOUT_S,
         .alpn = "http/1.1",
@@ -424,6 +423,7 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     if (!net)
         return error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
     net->config = *config;
+    net->keepalive = keepalive_policy();
     net->registry = registry_new();
     net->addresses = addresses_new();
     struct screens_config screens = {.loop = &net->loop,

@@ -51,6 +51,12 @@ void network_join(struct network *n, const char *name, const char *role) {
     AGENT_DO(n, name, "join", uri);
 }
 
+void network_join_at(struct network *n, const char *name, const char *address) {
+    const struct result *r = HUB_DO(n, "invite", "--name", name, "--address", address);
+    AGENT_DO(n, name, "init", "--unsealed");
+    AGENT_DO(n, name, "join", trimmed(n->lab, r->out));
+}
+
 struct process *network_run_agent(struct network *n, const char *name, const char *env) {
     struct process *p = lab_start(
         n->lab, name, env,

@@ -24,6 +24,8 @@ const char *network_invite(struct network *n, const char *name, const char *role
 const char *network_dir(struct network *n, const char *name);
 /* init (unsealed) and join. The member and the agent's directory have this name. */
 void network_join(struct network *n, const char *name, const char *role);
+/* The same as provider by an invitation that names another address of the hub ("ws://..."). */
+void network_join_at(struct network *n, const char *name, const char *address);
 struct process *network_run_agent(struct network *n, const char *name, const char *env);
 /* network_join and network_run_agent. */
 struct process *network_add(struct network *n, const char *name, const char *role);
