@@ -1,5 +1,5 @@
-/* Owns the commands over own records: init, site, set, lines, confirm, charter; and the
- * table of all commands but `run` and `join`. Must not hold any rule: the API does. */
+/* Owns the commands over own records: init, site, set, lines, confirm, undo, charter; and
+ * the table of all commands but `run` and `join`. Must not hold any rule: the API does. */
 #include "commands.h"
 
 #include <string.h>
@@ -201,6 +201,14 @@ static enum err run_confirm(const struct args *a, struct error *e) {
     return local_run(a, &call, show_confirmed, e);
 }
 
+static enum err run_undo(const struct args *a, struct error *e) {
+    json_t *body = json_pack("{s:s}", "service", args_at(a, 0));
+    local_put_option(body, "site", a, "site");
+    local_put_option(body, "ward", a, "ward");
+    struct local_call call = {.method = API_POST, .path = "/v1/undo", .take_body = body};
+    return local_run(a, &call, show_line, e);
+}
+
 /* ---- the charter ------------------------------------------------------------------------------
  */
 
@@ -268,6 +276,12 @@ static const struct args_option confirm_options[] = {
     {"all", NULL, false, "figures that have expired too"},
     LOCAL_JSON,
     {0}};
+static const struct args_option undo_options[] = {
+    LOCAL_DIR,
+    {"site", "S", false, "the site; optional while there is one"},
+    {"ward", "W", false, "a ward of the site"},
+    LOCAL_JSON,
+    {0}};
 static const struct args_command own_commands[] = {
     {"init", "", init_options, 0, 0, "make a new agent: its directory, keys and database",
      run_init},
@@ -279,6 +293,9 @@ static const struct args_command own_commands[] = {
     {"lines", "[SERVICE]", lines_options, 0, 1, "show own figures", run_lines},
     {"confirm", "[SERVICE]", confirm_options, 0, 1,
      "say that figures which have not expired still hold", run_confirm},
+    {"undo", "SERVICE", undo_options, 1, 1,
+     "a line says again what it said before its last change; once more brings the change back",
+     run_undo},
     {"renew-keys", "", plain_options, 0, 0,
      "make a new key for what partners seal to this agent, before its 90 days are over",
      run_renew_keys},

@@ -108,14 +108,27 @@ static enum err run_partner_forget(const struct args *a, struct error *e) {
     return run_verdict(a, "forget", e);
 }
 
-/* ---- withdraw ---- */
+/* ---- withdraw, pause ---- */
+
+static enum err run_halt(const struct args *a, const char *path, bool undo, local_show show,
+                         struct error *e) {
+    json_t *body =
+        json_pack("{s:b, s:b}", "undo", (int)undo, "dry_run", (int)args_flag(a, "dry-run"));
+    local_put_option(body, "audience", a, "audience");
+    struct local_call call = {.method = API_POST, .path = path, .take_body = body};
+    return local_run(a, &call, show, e);
+}
 
 static enum err run_withdraw(const struct args *a, struct error *e) {
-    json_t *body = json_pack("{s:b, s:b}", "undo", (int)args_flag(a, "undo"), "dry_run",
-                             (int)args_flag(a, "dry-run"));
-    local_put_option(body, "audience", a, "audience");
-    struct local_call call = {.method = API_POST, .path = "/v1/withdraw", .take_body = body};
-    return local_run(a, &call, show_withdraw, e);
+    return run_halt(a, "/v1/withdraw", args_flag(a, "undo"), show_withdraw, e);
+}
+
+static enum err run_pause(const struct args *a, struct error *e) {
+    return run_halt(a, "/v1/pause", false, show_pause, e);
+}
+
+static enum err run_resume(const struct args *a, struct error *e) {
+    return run_halt(a, "/v1/pause", true, show_pause, e);
 }
 
 /* ---- audit ---- */
@@ -298,6 +311,12 @@ static const struct args_option withdraw_options[] = {
     {"dry-run", NULL, false, "show whom it concerns, change nothing"},
     LOCAL_JSON,
     {0}};
+static const struct args_option pause_options[] = {
+    LOCAL_DIR,
+    {"audience", "A", false, "only this audience (default: all of the policy)"},
+    {"dry-run", NULL, false, "show whom it concerns, change nothing"},
+    LOCAL_JSON,
+    {0}};
 static const struct args_option audit_options[] = {
     LOCAL_DIR,
     {"partner", "NAME", false, "only what concerns this member, or @hub"},
@@ -339,6 +358,9 @@ static const struct args_command commands[] = {
      run_partner_forget},
     {"withdraw", "", withdraw_options, 0, 0, "take back what an audience was shown, and stop",
      run_withdraw},
+    {"pause", "", pause_options, 0, 0,
+     "seal nothing newer to an audience; what it has stays until it expires", run_pause},
+    {"resume", "", pause_options, 0, 0, "end a pause", run_resume},
     {"audit", "", audit_options, 0, 0, "what was sealed to whom, when, and who decided it",
      run_audit},
     {"find", "[SERVICE]", find_options, 0, 1, "who has room", run_find},

@@ -61,10 +61,9 @@ enum err pause_forget_others(struct agent *a, const struct policy *policy, struc
 
 /* ---- the command ---- */
 
-static enum err set_paused(struct agent *a, const struct pause_request *what, int64_t now_ms,
-                           struct error *e) {
-    struct db_query q =
-        holders_query(a, what->undo ? SQL_PAUSED_REMOVE : SQL_PAUSED_ADD, what->audience);
+static enum err set_paused(struct agent *a, const struct pause_request *what, const char *audience,
+                           int64_t now_ms, struct error *e) {
+    struct db_query q = holders_query(a, what->undo ? SQL_PAUSED_REMOVE : SQL_PAUSED_ADD, audience);
     if (!what->undo) {
         db_bind_int(&q, ":now", now_ms);
         db_bind_text(&q, ":actor", what->actor ? what->actor : "");
@@ -72,61 +71,74 @@ static enum err set_paused(struct agent *a, const struct pause_request *what, in
     enum err code = db_run_query(&q, e);
     return code != ERR_OK ? code
                           : holders_journal(a, what->undo ? JOURNAL_RESUMED : JOURNAL_PAUSED,
-                                            what->audience, NULL, what->actor, now_ms, e);
+                                            audience, NULL, what->actor, now_ms, e);
 }
 
-static enum err answer(struct agent *a, const struct pause_request *what, bool changed,
-                       json_t **ret, struct error *e) {
+static enum err add_json(struct agent *a, const char *audience, bool changed, json_t *list,
+                         struct error *e) {
     struct holders holders = {.count = 0};
     json_t *members = NULL;
-    enum err code = holders_load(a, what->audience, &holders, e);
+    enum err code = holders_load(a, audience, &holders, e);
     if (code == ERR_OK)
         code = holders_json(a, &holders, &members, e);
     holders_done(&holders);
     if (code != ERR_OK)
         return code;
-    json_t *made =
-        json_pack("{s:s, s:b, s:o, s:b, s:s}", "audience", what->audience, "paused",
-                  (int)!what->undo, "members", members, "changed", (int)changed, "note", NOTE);
-    if (!made)
-        return no_memory(e);
-    *ret = made;
-    return ERR_OK;
+    json_t *row = json_pack("{s:s, s:o, s:b}", "audience", audience, "members", members, "changed",
+                            (int)changed);
+    return json_array_append_new(list, row) != 0 ? no_memory(e) : ERR_OK;
+}
+
+static enum err one_audience(struct agent *a, const struct pause_request *what,
+                             const char *audience, int64_t now_ms, json_t *list, struct error *e) {
+    bool stands = false;
+    enum err code = pause_stands(a, audience, &stands, e);
+    bool changed = stands == what->undo;
+    if (code != ERR_OK || (!changed && what->undo && !what->audience))
+        return code; /* "all" means all that are paused */
+    code = add_json(a, audience, changed, list, e);
+    return code != ERR_OK || !changed || what->dry_run ? code
+                                                       : set_paused(a, what, audience, now_ms, e);
 }
 
 static enum err carry_out(struct agent *a, const struct pause_request *what, int64_t now_ms,
-                          json_t **ret, struct error *e) {
-    bool stands = false;
-    json_t *made = NULL;
-    enum err code = pause_stands(a, what->audience, &stands, e);
-    bool changed = stands == what->undo;
-    if (code == ERR_OK && changed)
-        code = set_paused(a, what, now_ms, e);
-    if (code == ERR_OK)
-        code = answer(a, what, changed, &made, e);
-    code = db_end(agent_db(a), code, e);
-    if (code != ERR_OK) {
-        json_decref(made);
+                          json_t *list, struct error *e) {
+    const struct policy *policy = agent_policy(a);
+    enum err code = db_begin(agent_db(a), e);
+    if (code != ERR_OK)
         return code;
-    }
-    *ret = made;
-    return ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < policy->audience_count; i++)
+        if (!what->audience || strcmp(what->audience, policy->audiences[i].name) == 0)
+            code = one_audience(a, what, policy->audiences[i].name, now_ms, list, e);
+    return db_end(agent_db(a), code, e);
 }
 
 enum err pause_run(struct agent *a, const struct pause_request *what, int64_t now_ms, json_t **ret,
                    struct error *e) {
     enum err code = agent_need_joined(a, e);
-    if (code == ERR_OK && !in_policy(agent_policy(a), what->audience))
+    if (code == ERR_OK && !agent_policy(a))
+        code = error_set(e, ERR_NOT_FOUND, "no policy was applied: nothing is shared");
+    else if (code == ERR_OK && what->audience && !in_policy(agent_policy(a), what->audience))
         code = error_set(e, ERR_NOT_FOUND,
                          "found no audience '%.64s' in the policy: see plek-agent policy show",
                          what->audience);
-    if (code == ERR_OK)
-        code = db_begin(agent_db(a), e);
-    if (code == ERR_OK)
-        code = carry_out(a, what, now_ms, ret, e);
-    if (code == ERR_OK) {
+    if (code != ERR_OK)
+        return code;
+    json_t *list = json_array();
+    code = list ? carry_out(a, what, now_ms, list, e) : no_memory(e);
+    json_t *made = code == ERR_OK
+                       ? json_pack("{s:b, s:b, s:O, s:s}", "dry_run", (int)what->dry_run, "undo",
+                                   (int)what->undo, "audiences", list, "note", NOTE)
+                       : NULL;
+    json_decref(list);
+    if (code == ERR_OK && !made)
+        code = no_memory(e);
+    if (code != ERR_OK)
+        return code;
+    if (!what->dry_run) {
         agent_mark_dirty(a);
         agent_raise_event(a, AGENT_EVENT_STATUS);
     }
-    return code;
+    *ret = made;
+    return ERR_OK;
 }

@@ -6,12 +6,12 @@
 #include "agent.h"
 
 struct pause_request {
-    const char *audience;
-    bool undo;
+    const char *audience; /* NULL: all of the policy; with undo: all that are paused */
+    bool undo, dry_run;
     const char *actor;
 };
-/* {"audience","paused","members":[who holds its key],"changed","note"}. ERR_NOT_FOUND: no policy,
- * or no such audience. One transaction. */
+/* {"dry_run","undo","audiences":[{"audience","members":[who holds its key],"changed"}],"note"}.
+ * ERR_NOT_FOUND: no policy, or no such audience. One transaction. */
 enum err pause_run(struct agent *a, const struct pause_request *what, int64_t now_ms, json_t **ret,
                    struct error *e) MUST_USE;
 enum err pause_stands(struct agent *a, const char *audience, bool *ret, struct error *e) MUST_USE;

@@ -97,7 +97,7 @@ static enum err partner_forget(void *domain, const struct api_request *r, json_t
     return sharing_forget(domain, r->params[0], r->actor, r->now_ms, ret, e);
 }
 
-/* ---- withdraw ---- */
+/* ---- withdraw, pause ---- */
 
 static enum err body_flag(const struct api_request *r, const char *key, bool *ret,
                           struct error *e) {
@@ -108,23 +108,24 @@ static enum err body_flag(const struct api_request *r, const char *key, bool *re
     return ERR_OK;
 }
 
+/* What withdrawing and pausing are asked alike. */
+static enum err read_halt(const struct api_request *r, const char **ret_audience, bool *ret_undo,
+                          bool *ret_dry, struct error *e) {
+    enum err code = body_text(r, "audience", ret_audience, e);
+    if (code == ERR_OK)
+        code = body_flag(r, "undo", ret_undo, e);
+    return code != ERR_OK ? code : body_flag(r, "dry_run", ret_dry, e);
+}
+
 static enum err withdraw(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     struct withdraw_request what = {.actor = r->actor};
-    enum err code = body_text(r, "audience", &what.audience, e);
-    if (code == ERR_OK)
-        code = body_flag(r, "undo", &what.undo, e);
-    if (code == ERR_OK)
-        code = body_flag(r, "dry_run", &what.dry_run, e);
+    enum err code = read_halt(r, &what.audience, &what.undo, &what.dry_run, e);
     return code != ERR_OK ? code : withdraw_run(domain, &what, r->now_ms, ret, e);
 }
 
 static enum err pause(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
     struct pause_request what = {.actor = r->actor};
-    enum err code = body_text(r, "audience", &what.audience, e);
-    if (code == ERR_OK)
-        code = body_flag(r, "undo", &what.undo, e);
-    if (code == ERR_OK && !what.audience)
-        code = error_at(e, ERR_USAGE, "audience", 0, 0, "expected the name of an audience");
+    enum err code = read_halt(r, &what.audience, &what.undo, &what.dry_run, e);
     return code != ERR_OK ? code : pause_run(domain, &what, r->now_ms, ret, e);
 }
 
@@ -197,7 +198,7 @@ static const struct api_route routes[] = {
     {API_POST, API_ADMIN, "/v1/withdraw", withdraw,
      "takes back what an audience was shown: {audience?, undo?, dry_run?}"},
     {API_POST, API_ADMIN, "/v1/pause", pause,
-     "seals nothing newer to an audience: {audience, undo?}"},
+     "seals nothing newer to an audience: {audience?, undo?, dry_run?}"},
     {API_GET, API_VIEWER, "/v1/audit", audit,
      "what was sealed to whom, and who decided it: partner, from, to, after, limit"},
     {API_GET, API_VIEWER, "/v1/find", find, "who has room: service, min, region, where=a=b,c=d"},

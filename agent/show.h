@@ -33,6 +33,7 @@ void show_partners(const json_t *answer, FILE *out);
 void show_partner(const json_t *answer, FILE *out);
 void show_key(const json_t *key, FILE *out);
 void show_withdraw(const json_t *answer, FILE *out);
+void show_pause(const json_t *answer, FILE *out);
 /* An array of rows, oldest first. */
 void show_audit(const json_t *rows, FILE *out);
 void show_history(const json_t *answer, FILE *out);

@@ -203,7 +203,7 @@ void show_partner(const json_t *answer, FILE *out) {
               out);
 }
 
-/* ---- withdraw ---- */
+/* ---- withdraw, pause ---- */
 
 static const char *withdraw_verb(bool undo, bool dry, bool changed) {
     if (undo)
@@ -213,30 +213,64 @@ static const char *withdraw_verb(bool undo, bool dry, bool changed) {
     return dry ? "would withdraw from" : "withdraws from";
 }
 
-void show_withdraw(const json_t *answer, FILE *out) {
+static const char *pause_verb(bool undo, bool dry, bool changed) {
+    if (!changed)
+        return undo ? "was not paused:" : "was paused already:";
+    if (undo)
+        return dry ? "would resume" : "resumes";
+    return dry ? "would pause" : "pauses";
+}
+
+typedef const char *halt_verb(bool undo, bool dry, bool changed);
+
+/* The audiences that are stopped or go on, and who can read them. */
+static void print_halts(const json_t *answer, halt_verb *verb, FILE *out) {
     bool dry = json_is_true(json_object_get(answer, "dry_run"));
     bool undo = json_is_true(json_object_get(answer, "undo"));
-    const json_t *audiences = json_object_get(answer, "audiences");
     char room[SHOW_TEXT_SIZE];
     size_t i;
     json_t *row;
-    json_array_foreach(audiences, i, row) {
+    json_array_foreach(json_object_get(answer, "audiences"), i, row) {
         char members[1024];
         bool changed = json_is_true(json_object_get(row, "changed"));
-        fprintf(out, "%s audience %s\n", withdraw_verb(undo, dry, changed),
+        fprintf(out, "%s audience %s\n", verb(undo, dry, changed),
                 show_cell(row, "audience", room));
         if (join_texts(json_object_get(row, "members"), members, sizeof members))
             fprintf(out, "    who can read it now: %s\n", members);
     }
-    if (json_array_size(audiences) == 0)
+}
+
+static bool no_audiences(const json_t *answer) {
+    return json_array_size(json_object_get(answer, "audiences")) == 0;
+}
+
+static void print_dry(const json_t *answer, FILE *out) {
+    if (json_is_true(json_object_get(answer, "dry_run")))
+        fputs("\nDry run: nothing was changed.\n", out);
+}
+
+void show_withdraw(const json_t *answer, FILE *out) {
+    bool undo = json_is_true(json_object_get(answer, "undo"));
+    print_halts(answer, withdraw_verb, out);
+    if (no_audiences(answer))
         fputs(undo ? "Nothing is withdrawn.\n" : "The policy has no audiences.\n", out);
     if (!undo)
         fprintf(out,
                 "\n%s\nNothing is sealed to a withdrawn audience until plek-agent withdraw "
                 "--undo, or until a policy is applied.\n",
                 json_string_value(json_object_get(answer, "note")));
-    if (dry)
-        fputs("\nDry run: nothing was changed.\n", out);
+    print_dry(answer, out);
+}
+
+void show_pause(const json_t *answer, FILE *out) {
+    bool undo = json_is_true(json_object_get(answer, "undo"));
+    print_halts(answer, pause_verb, out);
+    if (no_audiences(answer))
+        fputs(undo ? "Nothing is paused.\n" : "The policy has no audiences.\n", out);
+    if (!undo)
+        fprintf(out, "\n%s\nplek-agent resume ends it.\n",
+                json_string_value(json_object_get(answer, "note")));
+    print_dry(answer, out);
 }
 
 /* ---- audit ---- */

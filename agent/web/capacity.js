@@ -10,6 +10,7 @@ import { Words } from '/shared/words.js';
 
 const urgency = { expired: 0, due: 1, current: 2 };
 const order = (a, b) => urgency[a.freshness] - urgency[b.freshness] || a.valid_until.localeCompare(b.valid_until);
+const LONGEST_MS = 0x7fffffff; // of a timer
 const cardKeys = ['name', 'region', 'phone', 'hours', 'reports', 'note'];
 const cardLimits = { name: 60, region: 20, phone: 40, hours: 80, reports: 120, note: 200 };
 
@@ -65,6 +66,8 @@ async function confirmAll(lines, words, said) {
 class Page {
   constructor(words, context) {
     this.words = words;
+    this.signal = context.signal;
+    this.guard = context.guard;
     this.editor = context.me.role !== 'viewer';
     this.cards = new Map(); // key of a line -> Line
     this.sections = new Map(); // site -> { node, list }
@@ -85,9 +88,21 @@ class Page {
       this.cards.get(key).take(line, places.filter((p) => keyOf(p) === key));
     }
     this.arrange(lines, sites);
+    this.awaitEnd();
     const waiting = lines.filter((l) => l.freshness !== 'current').length;
     const said = lines.length ? t(waiting ? 'capacity.due' : 'capacity.fine', { count: waiting }) : t('capacity.none');
     if (this.due.textContent !== said) this.due.textContent = said;
+  }
+
+  // The next figure that ends: it says so even if nobody answers then.
+  awaitEnd() {
+    const ends = [...this.cards.values()].map((card) => card.ends).filter((end) => end > Date.now());
+    clearTimeout(this.timer);
+    if (!ends.length || this.signal.aborted) return;
+    this.timer = setTimeout(() => {
+      for (const card of this.cards.values()) card.drawState();
+      this.guard(this.load());
+    }, Math.min(Math.min(...ends) - Date.now() + 10, LONGEST_MS));
   }
 
   // What is due first comes first, and with it its site. Nothing moves while somebody types.
@@ -132,7 +147,10 @@ export async function render(main, context) {
   replace(main, el('h1', {}, t('nav.capacity')), el('div', { class: 'buttons' }, page.due, page.editor && all), page.said.box, page.list, page.extra);
   on(signal, ['lines', 'sites', 'charter'], () => guard(page.load()));
   const timer = setInterval(() => guard(page.load()), 60000);
-  signal.addEventListener('abort', () => clearInterval(timer));
+  signal.addEventListener('abort', () => {
+    clearInterval(timer);
+    clearTimeout(page.timer);
+  });
   keepAges(main, signal);
   await page.load();
 }

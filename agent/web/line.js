@@ -33,6 +33,9 @@ function localOf(value) {
 }
 const timeOf = (local) => (local ? new Date(local).toISOString() : '');
 
+// When a figure ends by this computer's clock, whatever time that thinks it is.
+const endOf = (line) => Date.now() + Date.parse(line.valid_until) - Date.parse(line.observed_at) - line.age_s * 1000;
+
 const amount = (text) => (/^-?\d+([.,]\d+)?$/.test(text.trim()) ? Number(text.trim().replace(',', '.')) : null);
 
 export class Line {
@@ -48,6 +51,13 @@ export class Line {
     this.said = message();
     this.line = line;
     this.draw();
+  }
+
+  get line() { return this.now; }
+
+  set line(line) {
+    this.now = line;
+    this.ends = endOf(line);
   }
 
   get dirty() {
@@ -92,9 +102,10 @@ export class Line {
 
   drawState() {
     const { line } = this;
-    const expired = line.freshness === 'expired';
+    const freshness = this.ends <= Date.now() ? 'expired' : line.freshness;
+    const expired = freshness === 'expired';
     replace(this.state, figureNode(expired ? {} : line), expired && el('span', { class: 'of' }, t('figure.last', { figure: line.available === null ? t('figure.unknown') : number(line.available) })),
-      statusBadge(line.status), freshBadge(line.freshness), el('span', {}, age(line.observed_at)),
+      statusBadge(line.status, expired), freshBadge(freshness), el('span', {}, age(line.observed_at)),
       el('span', { class: 'of' }, t(expired ? 'line.ended' : 'line.valid', { when: whenWords(line.valid_until) })),
       line.reports_again && el('span', { class: 'of' }, t('row.reportsAgain', { when: whenWords(line.reports_again) })),
       line.actor && el('span', { class: 'of' }, t('line.by', { who: actorWords(line.actor) })));

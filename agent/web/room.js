@@ -6,13 +6,14 @@ import { on } from '/shared/events.js';
 import { t } from '/shared/i18n.js';
 import * as alerts from '/alerts.js';
 import { check, choice, keepAges, once } from '/shared/parts.js';
-import { keyOf, rowNode, rowTable } from '/rows.js';
+import { keyOf, nextEnd, rowAt, rowNode, rowTable } from '/rows.js';
 import { pick, whenWords, Words } from '/shared/words.js';
 
 const PAGE = 100; // rows at first, and at each "more"
 const MOST = 1000; // rows at a time, as the daemon gives them
 const RENEW_MS = 60000; // freshness changes without any news
 const CALM_MS = 1000; // between two looks when news comes thick and fast
+const LONGEST_MS = 0x7fffffff; // of a timer
 const KEPT = 'plek.room';
 
 function kept() {
@@ -104,10 +105,30 @@ class Filters {
 }
 
 class Rows {
-  constructor(words) {
+  // ended(): a row has just expired.
+  constructor(words, ended) {
     this.words = words;
+    this.ended = ended;
+    this.rows = [];
+    this.ahead = 0;
     this.body = el('tbody', { role: 'rowgroup' });
     this.shown = new Map(); // key -> { text, node }
+  }
+
+  // `at`: the daemon's time, by which rows are judged.
+  take(rows, at) {
+    this.rows = rows;
+    this.ahead = Date.parse(at) - Date.now();
+    this.look();
+  }
+
+  // What ends, ends here too, should nobody answer.
+  look() {
+    const now = Date.now() + this.ahead;
+    clearTimeout(this.timer);
+    this.show(this.rows.map((row) => rowAt(row, now)));
+    const end = nextEnd(this.rows, now);
+    if (end < Infinity) this.timer = setTimeout(() => { this.look(); this.ended(); }, Math.min(end - now + 10, LONGEST_MS));
   }
 
   // Keeps the rows that say the same, so that nothing jumps and the focus stays.
@@ -156,7 +177,7 @@ function pictureState(status, failedSince, wasConnected) {
 
 export async function render(main, { signal, guard }) {
   const words = new Words(await get('/v1/charter'));
-  const rows = new Rows(words);
+  const rows = new Rows(words, () => soon());
   const count = el('p', { class: 'count', role: 'status' });
   const state = el('p', { class: 'state', role: 'status' });
   const more = el('button', { type: 'button', class: 'quiet', hidden: true }, '');
@@ -175,8 +196,9 @@ export async function render(main, { signal, guard }) {
       if (failure.code === 'offline' && asOf) state.textContent = pictureState(null, asOf);
       throw failure;
     }
+    if (signal.aborted) return;
     asOf = Date.now();
-    rows.show(answer.rows);
+    rows.take(answer.rows, answer.at);
     filters.offer(answer.regions);
     const said = t('room.count', { count: answer.total });
     if (count.textContent !== said) count.textContent = said;
@@ -201,6 +223,10 @@ export async function render(main, { signal, guard }) {
   addEventListener('offline', () => guard(load()), { signal });
   addEventListener('online', () => guard(load()), { signal });
   keepAges(main, signal);
-  signal.addEventListener('abort', () => { clearInterval(timer); clearTimeout(lookAgain); });
+  signal.addEventListener('abort', () => {
+    clearInterval(timer);
+    clearTimeout(lookAgain);
+    clearTimeout(rows.timer);
+  });
   await load();
 }

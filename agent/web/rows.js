@@ -1,11 +1,24 @@
 // Owns how rows of find look: who, what, how much, how old, whom to call. Used by "room now" and by
-// the preview of what a partner sees. Everything in a row was written by somebody else.
+// the preview of what a partner sees. Everything in a row was written by somebody else. Must not judge
+// rows, but for what ends while nobody answers.
 import { el } from '/shared/dom.js';
 import { t } from '/shared/i18n.js';
 import { age, badge, figureNode, freshBadge, phoneNode, statusBadge } from '/shared/parts.js';
 import { figure, whenWords } from '/shared/words.js';
 
 export const keyOf = (row) => JSON.stringify([row.member, row.site, row.service, row.ward]);
+
+const figures = ['available', 'band', 'light', 'total', 'occupied', 'held', 'blocked', 'need'];
+
+// The row as it is at a moment: its end passes whether or not the daemon can be asked.
+export function rowAt(row, now) {
+  if (row.freshness === 'expired' || !(Date.parse(row.valid_until) <= now)) return row;
+  const known = Object.fromEntries(figures.map((key) => [key, row[key]]));
+  return { ...row, ...Object.fromEntries(figures.map((key) => [key, null])), freshness: 'expired', last: known };
+}
+
+// The next moment at which one of these ends; Infinity: none does.
+export const nextEnd = (rows, now) => Math.min(...rows.map((row) => Date.parse(row.valid_until)).filter((end) => end > now));
 
 const cell = (head, ...content) => el('td', { role: 'cell', 'data-head': t(head) }, content);
 
@@ -43,12 +56,12 @@ function call(row) {
 }
 
 export function rowNode(row, words, own = false) {
-  return el('tr', { role: 'row', class: `row ${row.freshness}` },
+  return el('tr', { role: 'row', class: `row ${row.freshness}`, 'data-until': row.valid_until },
     el('td', { role: 'cell', class: 'room', 'data-head': t('row.room') }, room(row)),
     who(row, own),
     cell('row.service', el('span', {}, words.serviceLabel(row.service)),
       words.attributes(row).map((text) => el('span', { class: 'of block' }, text)), extras(row)),
-    cell('row.status', statusBadge(row.status)),
+    cell('row.status', statusBadge(row.status, row.freshness === 'expired')),
     cell('row.age', age(row.observed_at), ' ', freshBadge(row.freshness),
       row.reports_again && el('span', { class: 'of block' }, t('row.reportsAgain', { when: whenWords(row.reports_again) }))),
     cell('row.call', call(row)));

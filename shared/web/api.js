@@ -1,8 +1,9 @@
 // Owns talking to the daemon: one fetch with the session's token, errors with a code, and the news
 // that a log-in is needed or that nobody answers. Must not know any page.
 
-export const news = new EventTarget(); // 'login', 'offline', 'online'
+export const news = new EventTarget(); // 'login', 'user' (somebody else logged in), 'offline', 'online'
 let csrf = '';
+let user = null;
 let offline = false;
 let touched = Date.now();
 const AWAY_MS = 15 * 60 * 1000;
@@ -40,7 +41,7 @@ async function read(response) {
   throw new ApiError(error.code ?? 'internal', error.detail ?? '', error);
 }
 
-export async function call(method, path, { query, body } = {}) {
+async function send(method, path, { query, body }) {
   const url = query ? `${path}?${new URLSearchParams(query)}` : path;
   const headers = { accept: 'application/json' };
   if (Date.now() - touched > AWAY_MS) headers['x-plek-idle'] = '1';
@@ -58,8 +59,26 @@ export async function call(method, path, { query, body } = {}) {
     throw new ApiError('offline', 'nobody answers');
   }
   tellOffline(false);
+  return read(response);
+}
+
+// Another tab of this browser began a new session: a new password, out and in again. This page goes
+// on in it, as long as it is the same person's.
+async function renew() {
+  const before = user;
+  await me();
+  if (user !== before) throw new ApiError('user', `${user} logged in`);
+}
+
+export async function call(method, path, options = {}) {
   try {
-    return await read(response);
+    try {
+      return await send(method, path, options);
+    } catch (error) {
+      if (error.code !== 'csrf' || user === null) throw error;
+      await renew();
+      return await send(method, path, options);
+    }
   } catch (error) {
     if (error.code === 'login') news.dispatchEvent(new Event('login'));
     throw error;
@@ -73,11 +92,18 @@ export const del = (path, body, query) => call('DELETE', path, { body, query });
 
 function begin(me) {
   csrf = me.csrf;
+  user = me.user;
   return me;
 }
 
 // Each answers {user, role, csrf, member, network}.
-export const me = async () => begin(await get('/v1/me'));
+export async function me() {
+  const now = await get('/v1/me');
+  const other = user !== null && now.user !== user;
+  begin(now);
+  if (other) news.dispatchEvent(new Event('user'));
+  return now;
+}
 export const login = async (user, password) => begin(await post('/v1/login', { user, password }));
 export const accept = async (token, password) => begin(await post('/v1/invite', { token, password }));
 // The user's other sessions end, and this one goes on under a new cookie.
@@ -85,4 +111,5 @@ export const changePassword = async (old, next) => begin(await post('/v1/passwor
 export async function logout() {
   await post('/v1/logout');
   csrf = '';
+  user = null;
 }

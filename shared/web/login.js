@@ -61,7 +61,14 @@ export function passwordView(done) {
   const again = field(t('invite.again'), { type: 'password', autocomplete: 'new-password' });
   return form(t('password.title'), t('password.intro'), [old, first, again], t('password.button'), async () => {
     if (!filled([old]) || !chosen(first, again)) return;
-    await api.changePassword(old.input.value, first.input.value);
+    try {
+      await api.changePassword(old.input.value, first.input.value);
+    } catch (failure) {
+      if (failure.code !== 'credentials') throw failure;
+      old.fail(t('password.wrong'));
+      old.input.focus();
+      return;
+    }
     done();
   });
 }

@@ -9,9 +9,11 @@ export const badge = (kind, text, sign) =>
 
 const statusSigns = { admitting: ['good', '✓'], consult: ['some', '☎'], full: ['none', '■'], stopped: ['none', '✕'] };
 
-export function statusBadge(status) {
-  const [kind, sign] = statusSigns[status] ?? ['unknown', '?'];
-  return badge(kind, t(`status.${status ?? 'unknown'}`), sign);
+// Of a figure that expired it is only what was said last.
+export function statusBadge(status, expired = false) {
+  const said = t(`status.${status ?? 'unknown'}`);
+  const [kind, sign] = (!expired && statusSigns[status]) || ['unknown', '?'];
+  return badge(kind, expired && status ? t('status.last', { status: said }) : said, sign);
 }
 
 const freshSigns = { current: ['quiet', '✓'], due: ['some', '◔'], expired: ['unknown', '?'] };

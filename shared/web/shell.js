@@ -35,13 +35,17 @@ function navigation(now) {
     el('li', {}, el('a', { href: `#/${p.id}`, 'aria-current': p === now ? 'page' : null }, t(p.label))))));
 }
 
+// Whoever could not be logged out is still in, and has to know it.
 async function logOut() {
   try {
     await api.logout();
-  } finally {
-    me = null;
-    show();
+  } catch (error) {
+    if (error.code !== 'login' && error.code !== 'user')
+      replace(banner, el('p', { class: 'error' }, t('shell.stillIn', { why: errorText(error) })));
+    return;
   }
+  me = null;
+  show();
 }
 
 function showHeader(now) {
@@ -54,7 +58,7 @@ function showHeader(now) {
 // Shows what a promise fails with; what was there stays.
 function guard(promise) {
   return promise.then(() => true, (error) => {
-    if (error.code !== 'login' && error.code !== 'offline')
+    if (!['login', 'user', 'offline'].includes(error.code))
       replace(banner, el('p', { class: 'error' }, errorText(error)));
     return false;
   });
@@ -109,6 +113,11 @@ function follow() {
     if (!me) return;
     me = null;
     show();
+  });
+  api.news.addEventListener('user', async () => {
+    me = await api.me().catch(() => null);
+    await show();
+    replace(banner, el('p', { class: 'error' }, t('error.user')));
   });
   api.news.addEventListener('offline', () => replace(banner, el('p', { class: 'warn' }, t('shell.offline'))));
   api.news.addEventListener('online', () => replace(banner));

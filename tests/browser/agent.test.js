@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { Front } from './front.js';
+import { Front, freePort } from './front.js';
 import { Network } from './network.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,7 +24,11 @@ const EVIL = '<img src=x onerror="window.pwned=1">';
 const pages = ['room', 'capacity', 'sharing', 'network'];
 const titles = { nl: ['Plek nu', 'Onze capaciteit', 'Wat anderen zien', 'Netwerk'], en: ['Room now', 'Our capacity', 'What others see', 'Network'] };
 
-let net, front, browser;
+const PASSWORD = 'vier rustige woorden samen';
+const users = { admin: 'beheer', editor: 'balie', viewer: 'gast' };
+
+let net, browser, at; // at: where our agent's own screens are
+let cookies; // role -> its session
 let context, page, faults;
 
 async function makeNetwork() {
@@ -56,22 +60,23 @@ async function ours() {
 
 before(async () => {
   await makeNetwork();
-  front = await new Front(root, join(net.dirOf(US), 'api.sock'), { user: 'beheer', role: 'admin', member: US, network: 'Noord' }).listen();
+  at = (await net.configure(US, `web.listen = "127.0.0.1:${await freePort()}"`)).web;
+  cookies = {};
+  for (const [role, user] of Object.entries(users)) cookies[role] = await net.logIn(US, user, role, PASSWORD);
   browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
 
 after(async () => {
   await browser?.close();
-  front?.close();
   await net?.end();
 });
 
-async function begin(options = {}) {
+// A browser of somebody with this role; null: of nobody yet.
+async function begin(options = {}, role = 'admin') {
   await context?.close();
-  front.plug();
-  front.me.role = 'admin';
   context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'nl-NL', timezoneId: 'Europe/Amsterdam', ...options });
   context.setDefaultTimeout(15000);
+  if (role) await context.addCookies([cookies[role]]);
   faults = [];
   page = await tab();
 }
@@ -86,8 +91,8 @@ async function tab() {
   return made;
 }
 
-const go = async (id, on = page) => {
-  await on.goto(`${front.url}/#/${id}`);
+const go = async (id, on = page, from = at) => {
+  await on.goto(`${from}/#/${id}`);
   await on.locator('main h1').waitFor();
 };
 
@@ -178,17 +183,56 @@ test('room: a partner changes a figure and it stands there by itself, the focus 
   await set(BAKEN, 'night-shelter', 'free=9', 'occupied=11', 'status=admitting', 'group=adults');
   await reads(exact, '9 vrij');
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute('href')), 'tel:+31500000002');
-  await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults', '--valid', '6s');
-  await reads(exact, '4 vrij');
-  // Expired is unknown, with what it last said; never a figure.
-  await page.waitForTimeout(6500);
-  await page.reload();
-  await reads(exact, 'onbekend');
-  await reads(exact, 'laatst bekend: 4');
-  await reads(exact, 'Verlopen: onbekend');
   await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults');
   await reads(exact, '4 vrij');
   fine();
+});
+
+const night = () => row(BAKEN, 'Nachtopvang');
+const nightSays = (...more) => set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults', ...more);
+
+// Expired is unknown: its age and what it last said stand there, no figure, nothing green.
+async function expired(found) {
+  await reads(found, 'Verlopen: onbekend');
+  await reads(found, 'laatst bekend: 4');
+  await reads(found, /geleden|zojuist/);
+  assert.equal(await found.locator('.figure .number').textContent(), 'onbekend');
+  assert.equal(await found.locator('.figure.good, .badge.good').count(), 0, 'an expired row is green');
+}
+
+test('room: a figure that expires while one looks becomes unknown, and is not counted', async () => {
+  await go('room');
+  await reads(night(), '4 vrij');
+  await nightSays('--valid', '8s');
+  await reads(page.locator('main .count'), '3 regels gevonden');
+  const narrow = await tab();
+  await go('room', narrow);
+  await narrow.getByLabel('Voorziening').selectOption('night-shelter');
+  await narrow.getByLabel('Minstens').fill('3');
+  await reads(narrow.locator('main .count'), '1 regel gevonden');
+  await expired(night());
+  await reads(narrow.locator('main .count'), '0 regels gevonden');
+  await shot('expired');
+  await nightSays();
+  await reads(night(), '4 vrij');
+  await reads(narrow.locator('main .count'), '1 regel gevonden');
+  fine();
+});
+
+test('room: it expires too while nobody answers', async () => {
+  const front = await new Front(at.replace('http://', '')).listen();
+  await go('room', page, front.url);
+  await reads(night(), '4 vrij');
+  const until = await night().getAttribute('data-until');
+  await nightSays('--valid', '8s');
+  for (let i = 0; i < 70 && await night().getAttribute('data-until') === until; i++) await page.waitForTimeout(100);
+  front.pull();
+  await expired(night());
+  assert.match(await row(BAKEN, 'Veilige opvang').textContent(), /0 vrij/, 'the others stand');
+  front.plug();
+  await nightSays();
+  await reads(night(), '4 vrij');
+  front.close();
 });
 
 test('room: whose fingerprint was not compared is marked', async () => {
@@ -331,7 +375,6 @@ test('capacity: two tabs at one line, the second is told and nothing is lost', a
   await reads(theirs.locator('.line-state'), '7 vrij');
   await reads(mine.locator('.line-state'), '7 vrij');
   // Without the news in between, the daemon refuses.
-  await front.server.closeAllConnections?.();
   await mine.locator('input[name=free]').fill('2');
   await set(US, 'night-shelter', 'free=6', 'occupied=14', 'status=admitting');
   await button(mine, 'Bewaren').click();
@@ -370,7 +413,7 @@ test('capacity: a new line, a site and its card; places below a line', async () 
 });
 
 test('capacity: who may only look gets no fields', async () => {
-  front.me.role = 'viewer';
+  await begin({}, 'viewer');
   await go('capacity');
   await reads(line('Nachtopvang').locator('.line-state'), 'vrij');
   assert.equal(await page.locator('main form').count(), 0);
@@ -556,7 +599,8 @@ test('network: without the hub every page says so and works on, and goes on by i
 });
 
 test('a lost connection to the agent is said, the last picture stays, and it refreshes afterwards', async () => {
-  await go('room');
+  const front = await new Front(at.replace('http://', '')).listen();
+  await go('room', page, front.url);
   await reads(row(BAKEN, 'Nachtopvang'), '4 vrij');
   front.pull();
   await page.getByLabel('Voorziening').selectOption('night-shelter');
@@ -566,31 +610,50 @@ test('a lost connection to the agent is said, the last picture stays, and it ref
   front.plug();
   await page.waitForFunction(() => document.querySelector('main .state')?.textContent === '', null, { timeout: 60000 });
   await reads(row(BAKEN, 'Nachtopvang'), '6 vrij');
-  await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults');
+  await nightSays();
+  front.close();
 });
 
-test('account: log-in by the agent\'s own listener, users, tokens, roles, a new password, log-out', async () => {
-  await net.stop(US);
-  net.agents.get(US).options = ['--web', '127.0.0.1:0'];
-  const { web } = await net.startAgent(US);
-  const said = await net.at(US, ['user', 'add', 'beheer', '--role', 'admin']);
-  const secret = /#invite=[\w-]+/.exec(said)[0];
-  const password = 'vier rustige woorden samen';
-  await page.goto(`${web}/${secret}`);
+test('the agent is killed and begins again: the page says so, goes on, and nobody logs in anew', async () => {
+  await ours();
+  await go('capacity');
+  const mine = line('Nachtopvang');
+  await mine.locator('input[name=free]').fill('2');
+  await net.stop(US, 'SIGKILL');
+  await button(mine, 'Bewaren').click();
+  await reads(mine.locator('.message'), 'Plek antwoordt niet');
+  await reads(page.locator('.banner'), 'Wat u ziet kan verouderd zijn');
+  assert.equal(await mine.locator('input[name=free]').inputValue(), '2', 'what was typed is gone');
+  await net.startAgent(US);
+  await page.waitForFunction(() => document.querySelector('.banner').textContent === '', null, { timeout: 60000 });
+  await button(mine, 'Bewaren').click();
+  await reads(mine.locator('.line-state'), '2 vrij van 20');
+  await ours();
+});
+
+const accountPage = async (old, next) => {
+  await page.getByLabel('Huidig wachtwoord').fill(old);
+  await page.getByLabel('Nieuw wachtwoord', { exact: true }).fill(next);
+  await page.getByLabel('Nog een keer').fill(next);
+  await button(page, 'Opslaan').click();
+};
+
+test('account: the first log-in by a link, users, tokens, roles, a new password, log-out', async () => {
+  await begin({}, null);
+  const token = await net.invite(US, 'hoofd', 'admin');
+  const password = PASSWORD;
+  const web = at;
+  await page.goto(`${at}/#invite=${token}`);
   await page.getByLabel('Nieuw wachtwoord').fill(password);
   await page.getByLabel('Nog een keer').fill(password);
   await page.getByRole('button').first().click();
   await reads(page.locator('h1'), 'Plek nu');
   await reads(row(BAKEN, 'Nachtopvang'), '4 vrij');
-  // The same page, live, through the real listener.
-  await set(BAKEN, 'night-shelter', 'free=5', 'occupied=15', 'status=admitting', 'group=adults');
-  await reads(row(BAKEN, 'Nachtopvang'), '5 vrij');
-  await set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults');
   await page.getByRole('link', { name: 'Onze capaciteit' }).click();
   const night = line('Nachtopvang');
   await button(night, 'Klopt nog').click();
   await reads(night.locator('.message'), 'Bevestigd.');
-  await reads(night.locator('.line-state'), 'door beheer');
+  await reads(night.locator('.line-state'), 'door hoofd');
   await page.getByRole('link', { name: 'Gebruikers' }).click();
   await page.getByRole('heading', { name: 'Gebruiker toevoegen' }).waitFor();
   await accessible('users');
@@ -603,6 +666,7 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   assert.ok(link.startsWith(`${web}/#invite=`), link);
   await button(dialog, 'Sluiten').click();
   await reads(page.getByRole('table', { name: 'Gebruikers' }), 'uitgenodigd');
+  await shot('users');
   await page.getByLabel('Naam van het programma').fill('epd');
   await button(page, 'Maken').click();
   assert.ok((await dialog.getByRole('textbox').inputValue()).length > 20);
@@ -610,14 +674,11 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   await page.getByRole('button', { name: 'epd verwijderen' }).click();
   await button(dialog, 'Verwijderen').click();
   await reads(page.locator('main'), 'Er zijn geen sleutels.');
-  await page.getByRole('link', { name: 'beheer' }).click();
-  await page.getByLabel('Huidig wachtwoord').fill('iets anders dan dat');
-  await page.getByLabel('Nieuw wachtwoord', { exact: true }).fill('vijf andere rustige woorden samen');
-  await page.getByLabel('Nog een keer').fill('vijf andere rustige woorden samen');
-  await button(page, 'Opslaan').click();
-  await reads(page.locator('main [role=alert]'), 'klopt niet');
-  await page.getByLabel('Huidig wachtwoord').fill(password);
-  await button(page, 'Opslaan').click();
+  await page.getByRole('link', { name: 'hoofd' }).click();
+  await accountPage('iets anders dan dat', 'vijf andere rustige woorden samen');
+  await reads(page.locator('main .error').first(), 'Dit is niet uw huidige wachtwoord.');
+  assert.equal(await page.getByLabel('Huidig wachtwoord').getAttribute('aria-invalid'), 'true');
+  await accountPage(password, 'vijf andere rustige woorden samen');
   await reads(page.locator('main'), 'Uw wachtwoord is veranderd.');
   await button(page, 'Uitloggen').click();
   await reads(page.locator('h1'), 'Inloggen');
@@ -632,6 +693,47 @@ test('account: log-in by the agent\'s own listener, users, tokens, roles, a new 
   await reads(line('Nachtopvang').locator('.line-state'), 'vrij');
   assert.equal(await page.locator('main form').count(), 0);
   assert.equal(await page.getByRole('link', { name: 'Gebruikers' }).count(), 0);
+  fine();
+});
+
+test('account: a new password in one tab, the others go on; a log-out that fails is said', async () => {
+  await ours();
+  const front = await new Front(at.replace('http://', '')).listen();
+  const next = 'zes heel andere woorden samen';
+  await begin({}, null);
+  await context.addCookies([await net.logIn(US, 'wissel', 'editor', PASSWORD)]);
+  await go('capacity');
+  const other = await tab();
+  await go('me', other, front.url);
+  await page.getByRole('link', { name: 'wissel' }).waitFor();
+  const first = page;
+  page = other;
+  await accountPage(PASSWORD, next);
+  await reads(other.locator('main'), 'Uw wachtwoord is veranderd.');
+  page = first;
+  // This tab knows nothing of it, and what it saves is saved.
+  await button(line('Nachtopvang'), 'Bezet: een meer').click();
+  await button(line('Nachtopvang'), 'Bewaren').click();
+  await reads(line('Nachtopvang').locator('.line-state'), '3 vrij van 20');
+  // Nobody answers: still logged in, and told so.
+  front.pull();
+  await button(other, 'Uitloggen').click();
+  await reads(other.locator('.banner'), 'U bent nog ingelogd');
+  assert.equal(await other.getByLabel('Gebruikersnaam').count(), 0, 'as if logged out');
+  front.plug();
+  await button(other, 'Uitloggen').click();
+  await reads(other.locator('h1'), 'Inloggen');
+  // The other tab hears of it with the next thing it does, and somebody else's session is not its own.
+  await other.getByLabel('Gebruikersnaam').fill(users.editor);
+  await other.getByLabel('Wachtwoord').fill(PASSWORD);
+  await button(other, 'Inloggen').click();
+  await reads(other.locator('h1'), 'Plek nu');
+  await button(line('Nachtopvang'), 'Klopt nog').click();
+  await reads(page.locator('.banner'), 'intussen iemand anders ingelogd');
+  await page.getByRole('link', { name: users.editor }).waitFor();
+  assert.equal(JSON.parse(await net.at(US, ['lines', '--json'])).find((l) => l.service === 'night-shelter').actor, 'user:wissel');
+  front.close();
+  await ours();
   fine();
 });
 

@@ -1,7 +1,7 @@
 // Owns a network of real processes for the browser's tests: a hub and agents on loopback, in a
 // directory of their own. Ends only what it started.
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,12 +46,12 @@ export class Network {
     });
   }
 
-  async stop(name) {
+  async stop(name, signal = 'SIGTERM') {
     const child = this.running.get(name);
     if (!child) return;
     this.running.delete(name);
     const ended = new Promise((resolve) => { child.once('exit', resolve); });
-    child.kill('SIGTERM');
+    child.kill(signal);
     await ended;
   }
 
@@ -81,6 +81,28 @@ export class Network {
     const ready = await this.start(name, 'plek-agent', ['run', '--dir', agent.dir, ...(agent.options ?? [])]);
     agent.web = /web=(\S+)/.exec(ready)?.[1] ?? null;
     return agent;
+  }
+
+  // Lines of agent.conf; the agent begins anew with them.
+  async configure(name, ...lines) {
+    appendFileSync(join(this.dirOf(name), 'agent.conf'), `${lines.join('\n')}\n`);
+    await this.stop(name);
+    return this.startAgent(name);
+  }
+
+  // The secret part of the link that a new user begins with.
+  async invite(name, user, role) {
+    return /#invite=([\w-]+)/.exec(await this.at(name, ['user', 'add', user, '--role', role]))[1];
+  }
+
+  // A new user with a password, logged in: the cookie { name, value, url } of the session.
+  async logIn(name, user, role, password) {
+    const token = await this.invite(name, user, role);
+    const url = this.agents.get(name).web;
+    const answer = await fetch(`${url}/v1/invite`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token, password }) });
+    if (!answer.ok) throw new Error(`${user} got ${answer.status}: ${await answer.text()}`);
+    const [, key, value] = /^([\w-]+)=([^;]*)/.exec(answer.headers.get('set-cookie'));
+    return { name: key, value, url };
   }
 
   dirOf(name) { return this.agents.get(name).dir; }

@@ -27,16 +27,25 @@ static void sharing(struct world *w) {
     world_settle(w);
 }
 
-static bool set_pause(struct world *w, bool undo) {
+static bool run_pause(struct world *w, const struct pause_request *what) {
     struct error e = {0};
     json_t *answer = NULL;
-    struct pause_request what = {.audience = "all", .undo = undo, .actor = "test"};
-    RUN_OK(pause_run(w->agents[A].agent, &what, w->now_ms, &answer, &e));
-    bool changed = json_is_true(json_object_get(answer, "changed"));
-    cr_assert_eq(json_is_true(json_object_get(answer, "paused")), !undo);
-    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(answer, "members"), 0)), "B");
+    RUN_OK(pause_run(w->agents[A].agent, what, w->now_ms, &answer, &e));
+    cr_assert_eq(json_is_true(json_object_get(answer, "undo")), what->undo);
+    cr_assert_eq(json_is_true(json_object_get(answer, "dry_run")), what->dry_run);
+    json_t *row = json_array_get(json_object_get(answer, "audiences"), 0);
+    bool changed = json_is_true(json_object_get(row, "changed"));
+    if (row) {
+        cr_assert_str_eq(json_string_value(json_object_get(row, "audience")), "all");
+        cr_assert_str_eq(json_string_value(json_array_get(json_object_get(row, "members"), 0)),
+                         "B");
+    }
     json_decref(answer);
     return changed;
+}
+
+static bool set_pause(struct world *w, bool undo) {
+    return run_pause(w, &(struct pause_request){.audience = "all", .undo = undo, .actor = "test"});
 }
 
 static int64_t found(struct world *w) {
@@ -88,6 +97,25 @@ Test(pause, nothing_newer_goes_and_what_they_have_stays) {
     cr_assert_eq(world_number(w.agents[A].agent,
                               "SELECT count(*) FROM journal WHERE event IN ('paused', 'resumed')"),
                  2);
+    world_done(&w);
+}
+
+Test(pause, without_a_name_is_all_of_the_policy_and_a_dry_run_changes_nothing) {
+    struct world w;
+    sharing(&w);
+    const struct pause_request dry = {.dry_run = true}, all = {.actor = "test"};
+    const struct pause_request back_dry = {.undo = true, .dry_run = true};
+    const struct pause_request back = {.undo = true, .actor = "test"};
+    cr_assert(run_pause(&w, &dry));
+    cr_assert_eq(paused(&w), 0u);
+    cr_assert(run_pause(&w, &all));
+    cr_assert_eq(paused(&w), 1u);
+    cr_assert_not(run_pause(&w, &all), "paused twice");
+    cr_assert(run_pause(&w, &back_dry));
+    cr_assert_eq(paused(&w), 1u);
+    cr_assert(run_pause(&w, &back));
+    cr_assert_eq(paused(&w), 0u);
+    cr_assert_not(run_pause(&w, &back), "all that are paused: none");
     world_done(&w);
 }
 
