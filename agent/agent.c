@@ -215,8 +215,11 @@ static enum err check_hub_head(struct agent *a, const struct head *said, int64_t
     char detail[ERROR_DETAIL_MAX];
     if (said->seq > held.seq)
         return ERR_OK;
-    if (said->seq == held.seq && hash_equal(&said->hash, &held.hash))
-        return alarm_clear_all(a, ALARM_HUB_FEED, e);
+    if (said->seq == held.seq && hash_equal(&said->hash, &held.hash)) {
+        /* What was refused of its feed stands until a good entry comes in its place. */
+        enum err code = alarm_clear(a, ALARM_HUB_FEED, error_name(ERR_FORK), e);
+        return code == ERR_OK ? alarm_clear(a, ALARM_HUB_FEED, error_name(ERR_OLD), e) : code;
+    }
     bool other = said->seq == held.seq;
     snprintf(detail, sizeof detail,
              "the hub says its feed ends at entry %" PRIu64 "%s, here it ends at %" PRIu64

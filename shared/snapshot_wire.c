@@ -496,6 +496,20 @@ static enum err check_frame(const Plek__Snapshot *m, struct error *e) {
     return ERR_OK;
 }
 
+/* Both ascend by site. */
+static enum err check_cards(const struct snapshot *s, struct error *e) {
+    size_t line = 0;
+    for (size_t i = 0; i < s->site_count; i++) {
+        while (line < s->line_count && s->lines[line].site < s->sites[i].id) {
+            line++;
+        }
+        if (line == s->line_count || s->lines[line].site != s->sites[i].id) {
+            return malformed(e, "found the card of a site without a line");
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err read_snapshot(const Plek__Snapshot *m, struct snapshot *s, struct error *e) {
     s->counter = m->counter;
     s->charter_version = m->charter;
@@ -518,7 +532,7 @@ static enum err read_snapshot(const Plek__Snapshot *m, struct snapshot *s, struc
         }
         s->line_count = i + 1;
     }
-    return ERR_OK;
+    return check_cards(s, e);
 }
 
 static enum err make(const Plek__Snapshot *m, struct snapshot **ret, struct error *e) {
