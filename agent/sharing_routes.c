@@ -1,25 +1,24 @@
 /* Owns the routes about sharing (see sharing_routes.h). Must not hold any rule. */
 #include "sharing_routes.h"
 
-#include <string.h>
-
 #include "alarm.h"
 #include "audit.h"
+#include "body.h"
 #include "find.h"
 #include "past_rows.h"
 #include "pause.h"
 #include "sharing.h"
 #include "status.h"
+#include "table_routes.h"
 #include "withdraw.h"
 
-/* A member of the body that must be text; NULL when absent. */
-static enum err body_text(const struct api_request *r, const char *key, const char **ret,
-                          struct error *e) {
-    json_t *value = r->body ? json_object_get(r->body, key) : NULL;
-    if (value && !json_is_null(value) && !json_is_string(value))
-        return error_at(e, ERR_USAGE, key, 0, 0, "found something else, expected a text");
-    *ret = json_string_value(value);
-    return ERR_OK;
+/* A body that may be left out: nothing is named then. */
+static struct json_at open_optional(const struct api_request *r, const char *const *keys,
+                                    struct error *fault) {
+    struct json_at at = json_root(r->body, fault);
+    if (r->body)
+        json_only(&at, keys);
+    return at;
 }
 
 /* ---- policy ---- */
@@ -32,29 +31,28 @@ static enum err policy_show(void *domain, const struct api_request *r, json_t **
 
 static enum err policy_apply(void *domain, const struct api_request *r, json_t **ret,
                              struct error *e) {
-    const char *text = NULL, *file = NULL;
-    enum err code = body_text(r, "policy", &text, e);
-    if (code == ERR_OK)
-        code = body_text(r, "file", &file, e);
+    static const char *const keys[] = {"policy", "file", "suggested", "base_version", NULL};
+    struct error fault = {0};
+    struct json_at at;
+    enum err code = body_open(r, keys, &fault, &at, e);
     if (code != ERR_OK)
         return code;
-    json_t *base = r->body ? json_object_get(r->body, "base_version") : NULL;
-    if (base && !json_is_integer(base) && !json_is_null(base))
-        return error_at(e, ERR_USAGE, "base_version", 0, 0,
-                        "found something else, expected a whole number");
-    int64_t base_version = json_integer_value(base);
+    struct json_at base = json_optional(&at, "base_version");
+    int64_t base_version = json_present(&base) ? json_int(&base, 0, INT64_MAX) : 0;
+    const char *text = body_optional_text(&at, "policy", AGENT_BODY_MAX);
     struct sharing_apply what = {
-        .base = json_is_integer(base) ? &base_version : NULL,
+        .base = json_present(&base) ? &base_version : NULL,
         .text = text ? bytes_str(text) : (struct bytes){0},
-        .file = file,
-        .suggested = r->body && json_is_true(json_object_get(r->body, "suggested")),
+        .file = body_optional_text(&at, "file", BODY_FILE_NAME_MAX),
+        .suggested = body_bool(&at, "suggested"),
         .dry_run = api_query_flag(r, "dry_run"),
         .actor = r->actor,
     };
-    if (!text && !what.suggested)
-        return error_set(e, ERR_USAGE,
-                         "expected a body {\"policy\": text} or {\"suggested\": true}");
-    return sharing_apply(domain, &what, r->now_ms, ret, e);
+    code = body_done(&fault, e);
+    if (code == ERR_OK && (text != NULL) == what.suggested)
+        code = error_set(e, ERR_USAGE,
+                         "expected a body with one of \"policy\": text and \"suggested\": true");
+    return code != ERR_OK ? code : sharing_apply(domain, &what, r->now_ms, ret, e);
 }
 
 static enum err policy_preview(void *domain, const struct api_request *r, json_t **ret,
@@ -80,11 +78,14 @@ static enum err partner_list(void *domain, const struct api_request *r, json_t *
 
 static enum err partner_approve(void *domain, const struct api_request *r, json_t **ret,
                                 struct error *e) {
-    const char *fingerprint = NULL;
-    enum err code = body_text(r, "fingerprint", &fingerprint, e);
-    if (code != ERR_OK)
-        return code;
-    return sharing_approve(domain, r->params[0], fingerprint, r->actor, r->now_ms, ret, e);
+    static const char *const keys[] = {"fingerprint", NULL};
+    struct error fault = {0};
+    struct json_at at = open_optional(r, keys, &fault);
+    const char *fingerprint = body_optional_text(&at, "fingerprint", API_PATH_MAX);
+    enum err code = body_done(&fault, e);
+    return code != ERR_OK
+               ? code
+               : sharing_approve(domain, r->params[0], fingerprint, r->actor, r->now_ms, ret, e);
 }
 
 static enum err partner_refuse(void *domain, const struct api_request *r, json_t **ret,
@@ -99,33 +100,33 @@ static enum err partner_forget(void *domain, const struct api_request *r, json_t
 
 /* ---- withdraw, pause ---- */
 
-static enum err body_flag(const struct api_request *r, const char *key, bool *ret,
-                          struct error *e) {
-    json_t *value = r->body ? json_object_get(r->body, key) : NULL;
-    if (value && !json_is_null(value) && !json_is_boolean(value))
-        return error_at(e, ERR_USAGE, key, 0, 0, "found something else, expected true or false");
-    *ret = json_is_true(value);
-    return ERR_OK;
-}
-
 /* What withdrawing and pausing are asked alike. */
-static enum err read_halt(const struct api_request *r, const char **ret_audience, bool *ret_undo,
-                          bool *ret_dry, struct error *e) {
-    enum err code = body_text(r, "audience", ret_audience, e);
-    if (code == ERR_OK)
-        code = body_flag(r, "undo", ret_undo, e);
-    return code != ERR_OK ? code : body_flag(r, "dry_run", ret_dry, e);
+struct halt {
+    const char *audience;
+    bool undo, dry_run;
+};
+
+static enum err read_halt(const struct api_request *r, struct halt *ret, struct error *e) {
+    static const char *const keys[] = {"audience", "undo", "dry_run", NULL};
+    struct error fault = {0};
+    struct json_at at = open_optional(r, keys, &fault);
+    *ret = (struct halt){.audience = body_optional_text(&at, "audience", API_PATH_MAX),
+                         .undo = body_bool(&at, "undo"),
+                         .dry_run = body_bool(&at, "dry_run")};
+    return body_done(&fault, e);
 }
 
 static enum err withdraw(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
-    struct withdraw_request what = {.actor = r->actor};
-    enum err code = read_halt(r, &what.audience, &what.undo, &what.dry_run, e);
+    struct halt halt;
+    enum err code = read_halt(r, &halt, e);
+    const struct withdraw_request what = {halt.audience, halt.undo, halt.dry_run, r->actor};
     return code != ERR_OK ? code : withdraw_run(domain, &what, r->now_ms, ret, e);
 }
 
 static enum err pause(void *domain, const struct api_request *r, json_t **ret, struct error *e) {
-    struct pause_request what = {.actor = r->actor};
-    enum err code = read_halt(r, &what.audience, &what.undo, &what.dry_run, e);
+    struct halt halt;
+    enum err code = read_halt(r, &halt, e);
+    const struct pause_request what = {halt.audience, halt.undo, halt.dry_run, r->actor};
     return code != ERR_OK ? code : pause_run(domain, &what, r->now_ms, ret, e);
 }
 

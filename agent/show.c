@@ -55,7 +55,8 @@ static const char *attributes_text(const json_t *row, char *out) {
 }
 
 static const char *age_text(const json_t *row, char *out) {
-    return show_age(json_integer_value(json_object_get(row, "age_s")), out);
+    const json_t *age = json_object_get(row, "age_s");
+    return json_is_integer(age) ? show_age(json_integer_value(age), out) : "-";
 }
 
 /* "current, unverified", "current, confirmed Fri 16:40, reports again Mon 08:00" */

@@ -507,7 +507,7 @@ static enum err get_public(void *domain, const struct api_request *request, json
         json_array_append_new(services, told);
     }
     json_object_set_new(found, "network", json_string(directory_name(hub->directory)));
-    json_object_set(found, "k", json_object_get(charter, "k"));
+    json_object_set_new(found, "k", json_integer(directory_charter(hub->directory)->k));
     json_object_set_new(found, "services", services);
     json_decref(charter);
     return answer(found, ret, e);

@@ -121,7 +121,7 @@ enum err api_role_parse(const char *text, enum api_role *ret, struct error *e) {
             return ERR_OK;
         }
     }
-    return error_at(e, ERR_USAGE, "role", 0, 0, "found '%.40s', expected viewer, editor or admin",
+    return error_at(e, ERR_DATA, "role", 0, 0, "found '%.40s', expected viewer, editor or admin",
                     text);
 }
 

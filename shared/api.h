@@ -55,7 +55,7 @@ json_t *api_error_to_json(const struct error *e);
 enum err api_error_from_json(const json_t *body, struct error *ret);
 const char *api_method_name(enum api_method m);
 const char *api_role_name(enum api_role role); /* "viewer" */
-/* "viewer", "editor" or "admin". ERR_USAGE. */
+/* "viewer", "editor" or "admin". ERR_DATA. */
 enum err api_role_parse(const char *text, enum api_role *ret, struct error *e) MUST_USE;
 /* A query value, or NULL. */
 const char *api_query(const struct api_request *r, const char *key);

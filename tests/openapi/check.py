@@ -181,6 +181,10 @@ def _media(node):
     return node["content"]["application/json"]
 
 
+def _piece(documents):
+    return _take(documents, "agent.yaml", "paths", "/v1/imports/{id}", "put", "requestBody")
+
+
 MUTATIONS = (
     ("a route that is not documented", "agent GET /v1/alarms: not documented",
      lambda d: d["agent.yaml"]["paths"].pop("/v1/alarms")),
@@ -198,15 +202,13 @@ MUTATIONS = (
                                                    "get").pop("x-role")),
     ("a writing route without CSRF", "hub POST /v1/charter: security",
      lambda d: _take(d, "hub.yaml", "paths", "/v1/charter", "post").pop("security")),
-    ("a required member that the example lacks", "POST /v1/pause: request: example: value: 'until'",
-     lambda d: _media(_take(d, "agent.yaml", "paths", "/v1/pause", "post", "requestBody"))[
-         "schema"].update(required=["audience", "until"])),
+    ("a required member that the example lacks", "PUT /v1/imports/{id}: request: example: value: 'last'",
+     lambda d: _media(_piece(d))["schema"].update(required=["offset", "data", "last"])),
     ("an example without a required member", "'seq' is a required property",
      lambda d: _media(_take(d, "agent.yaml", "paths", "/v1/status", "get", "responses", "200"))[
          "example"]["feed"].pop("seq")),
     ("an example with a stray member", "('dryrun' was unexpected)",
-     lambda d: _media(_take(d, "agent.yaml", "paths", "/v1/pause", "post", "requestBody"))[
-         "example"].update(dryrun=True)),
+     lambda d: _media(_piece(d))["example"].update(dryrun=True)),
     ("an answer's example with a stray member", "('colour' was unexpected)",
      lambda d: _media(_take(d, "hub.yaml", "components", "responses", "Member"))[
          "example"]["agents"][0].update(colour="red")),

@@ -63,8 +63,8 @@ Test(api, roles_are_known_by_name) {
     enum api_role role = API_STRANGER;
     cr_expect_eq(api_role_parse("editor", &role, NULL), ERR_OK);
     cr_expect_eq(role, API_EDITOR);
-    cr_expect_eq(api_role_parse("stranger", &role, NULL), ERR_USAGE);
-    cr_expect_eq(api_role_parse("", &role, NULL), ERR_USAGE);
+    cr_expect_eq(api_role_parse("stranger", &role, NULL), ERR_DATA);
+    cr_expect_eq(api_role_parse("", &role, NULL), ERR_DATA);
     cr_expect_eq(role, API_EDITOR);
 }
 

@@ -162,7 +162,7 @@ Test(access, roles_change_at_once_and_not_ones_own) {
     cr_assert_eq(get(&piet, "/v1/users"), ERR_PERMISSION);
     cr_assert_eq(post(&balie, "/v1/users/balie/role", "{\"role\":\"viewer\"}"), ERR_CONFLICT);
     cr_assert_eq(gate_call(&gate, &balie, API_DELETE, "/v1/users/balie", NULL, NULL), ERR_CONFLICT);
-    cr_assert_eq(post(&balie, "/v1/users/piet/role", "{\"role\":\"koning\"}"), ERR_USAGE);
+    cr_assert_eq(post(&balie, "/v1/users/piet/role", "{\"role\":\"koning\"}"), ERR_DATA);
 }
 
 Test(access, tokens_act_by_their_role_until_they_go) {

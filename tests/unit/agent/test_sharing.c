@@ -454,10 +454,15 @@ Test(sharing, the_routes_lead_there) {
     IS(answer, "error/file", "\"mine.json\"");
     json_decref(answer);
     cr_assert_eq(call(a, API_POST, "/v1/policy", NULL, json_pack("{s:i}", "policy", 3), &answer),
-                 ERR_USAGE);
+                 ERR_DATA);
     json_decref(answer);
     cr_assert_eq(call(a, API_POST, "/v1/policy", NULL, NULL, &answer), ERR_USAGE);
     json_decref(answer);
+    /* A slip in the name of a member must not mean "for real". */
+    cr_assert_eq(call(a, API_POST, "/v1/withdraw", NULL, json_pack("{s:b}", "dry-run", 1), &answer),
+                 ERR_DATA);
+    json_decref(answer);
+    cr_assert_eq(world_number(a, "SELECT count(*) FROM withdrawn"), 0);
     cr_assert_eq(call(a, API_POST, "/v1/partners/B/approve", NULL, NULL, &answer), ERR_OK);
     json_decref(answer);
     cr_assert_eq(call(a, API_POST, "/v1/partners/B/forget", NULL, NULL, &answer), ERR_OK);
