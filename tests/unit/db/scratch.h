@@ -21,7 +21,8 @@ struct scratch {
 };
 
 static inline void scratch_init(struct scratch *s) {
-    snprintf(s->dir, sizeof s->dir, "/tmp/plek-test-XXXXXX");
+    const char *base = getenv("TMPDIR");
+    snprintf(s->dir, sizeof s->dir, "%s/plek-test-XXXXXX", base != NULL ? base : "/tmp");
     if (mkdtemp(s->dir) == NULL)
         abort();
 }

@@ -15,6 +15,6 @@
 #define cr_assert_null(p, ...) FUZZ_CHECK((p) == NULL)
 #define cr_assert_not_null(p, ...) FUZZ_CHECK((p) != NULL)
 #define cr_assert_str_eq(a, b, ...) FUZZ_CHECK(strcmp((a), (b)) == 0)
-#define cr_assert_fail(...) FUZZ_CHECK(!"reached")
+#define cr_assert_fail(...) fuzz_broken("reached", __FILE__, __LINE__)
 
 #endif
