@@ -178,6 +178,9 @@ static enum err fill_cursors(struct agent *a, struct agent_session_config *confi
 }
 
 enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, struct error *e) {
+    enum err code = agent_refresh(a, e);
+    if (code != ERR_OK)
+        return code;
     if (a->network.id == 0)
         return error_set(e, ERR_NOT_JOINED, "no join began: run plek-agent join");
     struct agent_session_config config = {
@@ -189,7 +192,7 @@ enum err agent_session_fill(struct agent *a, struct agent_session_config *ret, s
     };
     if (!directory_agent(a->directory, &a->keys.pub))
         config.join = bytes_of(a->network.join, a->network.join_len);
-    enum err code = fill_heads(a, &config, e);
+    code = fill_heads(a, &config, e);
     if (code == ERR_OK)
         code = fill_cursors(a, &config, e);
     if (code == ERR_OK)

@@ -49,8 +49,15 @@ enum err agent_need_joined(const struct agent *a, struct error *e) MUST_USE;
 const struct policy *agent_policy(const struct agent *a); /* NULL: none applied yet */
 uint32_t agent_policy_version(const struct agent *a);
 void agent_take_policy(struct agent *a, struct policy *take_policy, uint32_t version);
-/* Rebuilds the directory in memory from the stored hub feed (after a rollback). */
+/* Reads memory from the store again. On failure the older picture stays, and the agent is stale:
+ * it begins nothing until a later reading succeeds. */
 enum err agent_reload(struct agent *a, struct error *e) MUST_USE;
+enum err agent_refresh(struct agent *a, struct error *e) MUST_USE; /* reads it if it is stale */
+/* Transactions whose failure memory follows: db_begin after agent_refresh; a failed commit and a
+ * rollback read memory again. */
+enum err agent_begin(struct agent *a, struct error *e) MUST_USE;
+enum err agent_commit(struct agent *a, struct error *e) MUST_USE;
+void agent_rollback(struct agent *a);
 /* Records changed, policy changed, a partner was approved, the directory changed: the next look at
  * the outbox composes every audience again. Cheap. */
 void agent_mark_dirty(struct agent *a);

@@ -142,7 +142,7 @@ static enum err load_policy(struct db *db, const struct agent_network *n, const 
     return ERR_OK;
 }
 
-enum err agent_reload(struct agent *a, struct error *e) {
+static enum err read_store(struct agent *a, struct error *e) {
     struct agent_network n = {0};
     struct directory *directory = NULL;
     struct policy *policy = NULL;
@@ -168,6 +168,41 @@ enum err agent_reload(struct agent *a, struct error *e) {
     a->policy_version = version;
     agent_mark_dirty(a);
     return boxes_load(a, e);
+}
+
+enum err agent_reload(struct agent *a, struct error *e) {
+    enum err code = read_store(a, e);
+    a->stale = code != ERR_OK;
+    return code;
+}
+
+enum err agent_refresh(struct agent *a, struct error *e) {
+    return a->stale ? agent_reload(a, e) : ERR_OK;
+}
+
+/* ---- transactions ---- */
+
+enum err agent_begin(struct agent *a, struct error *e) {
+    enum err code = agent_refresh(a, e);
+    return code != ERR_OK ? code : db_begin(a->db, e);
+}
+
+static void follow(struct agent *a) {
+    struct error ignored;
+    if (agent_reload(a, &ignored) != ERR_OK)
+        return; /* stale: the next use tries again and says why */
+}
+
+enum err agent_commit(struct agent *a, struct error *e) {
+    enum err code = db_commit(a->db, e);
+    if (code != ERR_OK)
+        follow(a);
+    return code;
+}
+
+void agent_rollback(struct agent *a) {
+    db_rollback(a->db);
+    follow(a);
 }
 
 /* ---- open and close ---- */
@@ -202,9 +237,49 @@ static void default_url(const struct agent_settings *s, char *out, size_t size) 
         snprintf(out, size, "%s%s", s->web_cert[0] ? "https://" : "http://", listen);
 }
 
+/* What the rules refuse changed nothing: within the savepoint, or not at all. */
+static enum err begin_request(void *ctx, struct error *e) {
+    struct agent *a = ctx;
+    enum err code = agent_begin(a, e);
+    if (code != ERR_OK)
+        return code;
+    code = db_savepoint(a->db, e);
+    if (code != ERR_OK)
+        db_rollback(a->db);
+    return code;
+}
+
+static void abandon_request(void *ctx, bool fatal) {
+    struct agent *a = ctx;
+    db_undo(a->db);
+    if (fatal)
+        agent_rollback(a);
+    else
+        db_rollback(a->db);
+}
+
+static enum err commit_request(void *ctx, struct error *e) {
+    struct agent *a = ctx;
+    enum err code = db_release(a->db, e);
+    if (code == ERR_OK)
+        return agent_commit(a, e);
+    agent_rollback(a);
+    return code;
+}
+
+static enum err refresh_request(void *ctx, struct error *e) {
+    return agent_refresh(ctx, e);
+}
+
 static enum err open_access(struct agent *a, struct error *e) {
-    struct access_config config = {
-        .users = {a->db, SQL_USER_NAMED}, .entropy = a->entropy, .describe = describe, .ctx = a};
+    struct access_config config = {.users = {a->db, SQL_USER_NAMED},
+                                   .entropy = a->entropy,
+                                   .describe = describe,
+                                   .refresh = refresh_request,
+                                   .begin = begin_request,
+                                   .commit = commit_request,
+                                   .abandon = abandon_request,
+                                   .ctx = a};
     char url[sizeof a->settings.web_hosts + 16];
     a->access = access_new(&config);
     if (!a->access)

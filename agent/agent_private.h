@@ -32,6 +32,7 @@ struct agent {
     struct directory *directory;
     struct policy *policy;
     uint32_t policy_version;
+    bool stale; /* memory may be ahead of the store */
     bool dirty;
     bool ask_again;     /* history is missing that this session was not asked for */
     int64_t hole_asked; /* series.h; of the session filled last */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_memory.h"
 #include "listing.h"
 #include "sharing.h"
 #include "store.h"
@@ -132,7 +133,10 @@ static json_t *entry_json(int64_t incarnation, int64_t seq) {
 }
 
 static json_t *detail_json(const char *text) {
-    json_t *detail = text[0] ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    json_error_t fault;
+    bool no_memory; /* counted, and so the answer is not given */
+    json_t *detail =
+        text[0] ? json_read(bytes_str(text), JSON_DECODE_ANY, &fault, &no_memory) : NULL;
     return detail ? detail : json_null();
 }
 

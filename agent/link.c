@@ -135,24 +135,21 @@ static void perform(struct link *link, struct step *step) {
 /* Everything waiting for the store in one transaction; what fails fatally takes all of it back. */
 static void run_batch(struct link *link) {
     struct error e = {0};
-    struct db *db = agent_db(link->config.agent);
-    enum err fatal = db_begin(db, &e);
+    struct agent *agent = link->config.agent;
+    enum err fatal = agent_begin(agent, &e);
+    bool begun = fatal == ERR_OK;
     for (size_t i = 0; i < link->batch_count && !fatal; i++) {
         perform(link, &link->batch[i]);
         if (is_fatal(link->batch[i].code))
             fatal = link->batch[i].code;
     }
-    if (fatal)
-        db_rollback(db);
-    else
-        fatal = db_commit(db, &e);
+    if (fatal && begun)
+        agent_rollback(agent);
+    else if (!fatal)
+        fatal = agent_commit(agent, &e);
     if (!fatal)
         return;
     log_event(LOG_ERROR, "store", "code=%s detail=\"%s\"", error_name(fatal), e.detail);
-    struct error reload = {0};
-    if (agent_reload(link->config.agent, &reload))
-        log_event(LOG_ERROR, "reload", "code=%s detail=\"%s\"", error_name(reload.code),
-                  reload.detail);
     for (size_t i = 0; i < link->batch_count; i++)
         link->batch[i].code = fatal;
 }

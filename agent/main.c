@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "daemon.h"
 #include "files.h"
+#include "json_memory.h"
 #include "log.h"
 #include "random.h"
 
@@ -162,6 +163,7 @@ static const struct args_command shell_commands[] = {
 
 int main(int argc, char **argv) {
     struct error e = {0};
+    json_watch();
     if (keys_init(&e)) {
         fprintf(stderr, "plek-agent: %s\n", e.detail);
         return error_exit_status(e.code);

@@ -82,8 +82,9 @@ static enum err interpret(struct agent_settings *s, const char *path, struct err
 enum err settings_read(const char *dir, struct agent_settings *ret, struct error *e) {
     char path[FILES_PATH_MAX];
     struct agent_settings s = {0};
-    config_defaults(keys, KEY_COUNT, &s);
     enum err code = files_path(dir, AGENT_CONF, path, e);
+    if (code == ERR_OK)
+        code = config_defaults(keys, KEY_COUNT, &s, e);
     if (code == ERR_OK)
         code = config_read(path, keys, KEY_COUNT, &s, e);
     if (code == ERR_OK)

@@ -63,14 +63,15 @@ struct report {
     const struct refusals *refusals;
     json_t *findings;
     size_t problems;
-    bool failed;
+    struct error failure; /* the first; code ERR_OK: none */
 };
 
 static void report(struct report *r, bool problem, const char *code, const char *subject,
                    const char *detail) {
     json_t *finding = json_pack("{s:s, s:s, s:s, s:s}", "level", problem ? "problem" : "notice",
                                 "code", code, "subject", subject, "detail", detail);
-    r->failed |= json_array_append_new(r->findings, finding) != 0;
+    if (json_array_append_new(r->findings, finding) != 0 && r->failure.code == ERR_OK)
+        (void)no_memory(&r->failure);
     r->problems += problem;
 }
 
@@ -140,14 +141,17 @@ static void check_audiences(struct report *r) {
         const struct policy_audience *audience = &r->policy->audiences[i];
         check_services(r, audience);
         bool withdrawn = false;
-        r->failed |= withdraw_stands(r->agent, audience->name, &withdrawn, NULL) != ERR_OK;
+        struct error e = {0};
+        if (withdraw_stands(r->agent, audience->name, &withdrawn, &e) != ERR_OK)
+            r->failure = e;
         if (withdrawn && r->policy == agent_policy(r->agent))
             report(r, false, "withdrawn", audience->name,
                    "is withdrawn: nothing is sealed to it until plek-agent withdraw --undo, or "
                    "until a "
                    "policy is applied");
         bool paused = false;
-        r->failed |= pause_stands(r->agent, audience->name, &paused, NULL) != ERR_OK;
+        if (pause_stands(r->agent, audience->name, &paused, &e) != ERR_OK)
+            r->failure = e;
         if (paused)
             report(r, false, "paused", audience->name,
                    "is paused: nothing newer is sealed to it until it is resumed");
@@ -202,7 +206,9 @@ static enum err check_policy(struct agent *a, const struct policy *policy, json_
     if (code == ERR_OK) {
         r.named = named;
         check_all(&r);
-        code = r.failed ? no_memory(e) : ERR_OK;
+        code = r.failure.code;
+        if (code != ERR_OK && e)
+            *e = r.failure;
     }
     free(named);
     refusals_done(&refusals);

@@ -113,10 +113,11 @@ static enum err check_rest(struct hub *hub, const struct entry *entry, const str
         return err;
     const struct presence_limit limit = {PRESENCE_ENTRIES, hub->settings.member_rate,
                                          hub->settings.member_burst};
-    if (!presence_take(&hub->presence, &entry->header.member, &limit, rate_cost(entry), now_ms))
+    err = presence_take(&hub->presence, &entry->header.member, &limit, rate_cost(entry), now_ms, e);
+    if (err == ERR_RATE)
         return error_set(e, ERR_RATE, "more than %lld entries a second; try again later",
                          (long long)hub->settings.member_rate);
-    return ERR_OK;
+    return err;
 }
 
 /* Only a place at or below the head can be held, and the head itself is known. */
@@ -148,8 +149,16 @@ static enum err judge(struct hub *hub, const struct entry *entry, const struct p
     if (author != NULL)
         place.head = author->head;
     *ret = feed_check(&place, &entry->header, &entry->hash, ret_reject);
-    if (*ret == FEED_ACCEPT && check_rest(hub, entry, author, now_ms, ret_reject) != ERR_OK)
+    if (*ret != FEED_ACCEPT)
+        return ERR_OK;
+    struct error why = {0};
+    err = check_rest(hub, entry, author, now_ms, &why);
+    if (err == ERR_NO_MEMORY) /* not the entry's fault */
+        return error_set(e, err, "%s", why.detail);
+    if (err != ERR_OK) {
         *ret = FEED_REJECT;
+        *ret_reject = why;
+    }
     return ERR_OK;
 }
 

@@ -152,10 +152,11 @@ static enum err check_certificate(struct hub *hub, const struct cert *cert, int6
                          "'%s' has %d agents, as many as a member may have: ask the hub's operator "
                          "to revoke one that is not in use",
                          member->name, DIRECTORY_MAX_AGENTS);
-    if (!presence_take(&hub->presence, &cert->member, &limit, CERTIFY_COST, now_ms))
+    err = presence_take(&hub->presence, &cert->member, &limit, CERTIFY_COST, now_ms, e);
+    if (err == ERR_RATE)
         return error_set(e, ERR_RATE, "'%s' certified %d agents in a short time; try again later",
                          member->name, CERTIFY_BURST);
-    return ERR_OK;
+    return err;
 }
 
 static enum err certify(struct hub *hub, struct bytes certificate, int64_t now_ms,
@@ -214,6 +215,8 @@ enum err hub_greet(struct hub *hub, const struct agent_hello *hello, int64_t now
         err = take_join(hub, hello, now_ms, &g, &refusal, e);
     if (err == ERR_OK && refusal.code == ERR_OK)
         err = take_certificate(hub, hello, now_ms, &refusal, e);
+    if (err == ERR_OK && refusal.code != ERR_OK)
+        err = settle(&refusal, &refusal, e);
     if (err != ERR_OK)
         return err;
     if (refusal.code == ERR_OK)

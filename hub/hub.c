@@ -110,11 +110,43 @@ static void note_url(struct hub *hub, const char *address) {
     access_set_url(hub->access, url);
 }
 
+/* What the rules refuse changed nothing: within the savepoint, or not at all. */
+static enum err begin_request(void *ctx, struct error *e) {
+    struct hub *hub = ctx;
+    enum err err = hub_begin(hub, e);
+    if (err != ERR_OK)
+        return err;
+    err = store_savepoint(hub->store, e);
+    if (err != ERR_OK && hub_commit(hub, NULL) != ERR_OK)
+        return err;
+    return err;
+}
+
+static enum err commit_request(void *ctx, struct error *e) {
+    struct hub *hub = ctx;
+    enum err err = store_release(hub->store, e);
+    if (err != ERR_OK)
+        hub->doomed = true;
+    enum err ended = hub_commit(hub, err == ERR_OK ? e : NULL);
+    return err != ERR_OK ? err : ended;
+}
+
+static void abandon_request(void *ctx, bool fatal) {
+    struct hub *hub = ctx;
+    store_undo(hub->store);
+    hub->doomed |= fatal;
+    if (hub_commit(hub, NULL) != ERR_OK)
+        return; /* undone: memory was read again, or is stale */
+}
+
 static enum err open_access(struct hub *hub, struct error *e) {
     const struct hub_settings *s = &hub->settings;
     struct access_config config = {.users = store_users(hub->store),
                                    .entropy = hub->entropy,
                                    .describe = describe,
+                                   .begin = begin_request,
+                                   .commit = commit_request,
+                                   .abandon = abandon_request,
                                    .ctx = hub};
     hub->access = access_new(&config);
     if (hub->access == NULL)
@@ -159,6 +191,7 @@ enum err hub_start(const char *db_path, const char *vfs, const struct keyfile *k
         hub_close(hub);
         return err;
     }
+    hub->checkpoint_due = true; /* what an earlier process left to do */
     *ret = hub;
     return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "db.h"
+#include "json_memory.h"
 #include "keeper.h"
 #include "log.h"
 #include "net.h"
@@ -148,6 +149,7 @@ static const struct args_command run_command = {
 
 int main(int argc, char **argv) {
     struct error e = {0};
+    json_watch();
     if (keys_init(&e)) {
         fprintf(stderr, "plek-hub: %s\n", e.detail);
         return error_exit_status(e.code);

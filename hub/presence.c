@@ -117,16 +117,17 @@ static void refill(struct presence_bucket *b, const struct presence_limit *limit
     b->last_ms = now_ms;
 }
 
-bool presence_take(struct presence *p, const struct public_key *member,
-                   const struct presence_limit *limit, int64_t cost, int64_t now_ms) {
+enum err presence_take(struct presence *p, const struct public_key *member,
+                       const struct presence_limit *limit, int64_t cost, int64_t now_ms,
+                       struct error *e) {
     struct presence_member *m = make_member(p, member);
     if (m == NULL)
-        return false;
+        return error_set(e, ERR_NO_MEMORY, "no memory for how much a member sent");
     struct presence_bucket *b = &m->buckets[limit->budget];
     refill(b, limit, now_ms);
     int64_t wanted_milli = (cost < limit->burst ? cost : limit->burst) * MILLI;
     if (b->tokens_milli < wanted_milli)
-        return false;
+        return error_set(e, ERR_RATE, "more than the limit allows; try again later");
     b->tokens_milli -= wanted_milli;
-    return true;
+    return ERR_OK;
 }

@@ -42,12 +42,13 @@ enum err presence_load(struct presence *p, const struct public_key *agent, int64
 void presence_note(struct presence *p, const struct public_key *agent, bool connected,
                    int64_t now_ms);
 /* Takes `cost` tokens (at most `burst` count) of a member's bucket, which holds `burst` and gains
- * `rate` a second. False: too few are left, none is taken. */
+ * `rate` a second. ERR_RATE: too few are left, none is taken. */
 struct presence_limit {
     enum presence_budget budget;
     int64_t rate, burst;
 };
-bool presence_take(struct presence *p, const struct public_key *member,
-                   const struct presence_limit *limit, int64_t cost, int64_t now_ms);
+enum err presence_take(struct presence *p, const struct public_key *member,
+                       const struct presence_limit *limit, int64_t cost, int64_t now_ms,
+                       struct error *e) MUST_USE;
 
 #endif

@@ -83,8 +83,9 @@ enum err hub_settings_read(const char *dir, struct hub_settings *ret, struct err
                         "--name NAME`, or name another directory",
                         strerror(errno), dir);
     struct hub_settings read;
-    config_defaults(hub_settings_keys, hub_settings_count, &read);
-    enum err err = config_read(path, hub_settings_keys, hub_settings_count, &read, e);
+    enum err err = config_defaults(hub_settings_keys, hub_settings_count, &read, e);
+    if (err == ERR_OK)
+        err = config_read(path, hub_settings_keys, hub_settings_count, &read, e);
     if (err == ERR_OK)
         err = check(path, &read, e);
     if (err == ERR_OK)

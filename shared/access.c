@@ -163,18 +163,61 @@ static enum err identify(struct access *a, struct api_request *r, struct error *
     return err;
 }
 
+/* ---- requests ---- */
+
+static bool is_fatal(enum err code) {
+    return code == ERR_NO_MEMORY || code == ERR_STORE || code == ERR_DISK_FULL ||
+           code == ERR_LOCKED || code == ERR_IO;
+}
+
+static enum err dispatch_write(struct access *a, const struct api_route *routes, size_t count,
+                               void *domain, struct api_request *request, json_t **ret_body,
+                               struct error *e) {
+    const struct access_config *c = &a->config;
+    enum err err = c->begin(c->ctx, e);
+    if (err != ERR_OK)
+        return err;
+    json_t *body = NULL;
+    err = api_dispatch(routes, count, domain, request, &body);
+    if (err != ERR_OK) {
+        c->abandon(c->ctx, is_fatal(err));
+        *ret_body = body;
+        return err;
+    }
+    err = c->commit(c->ctx, e);
+    if (err == ERR_OK)
+        *ret_body = body;
+    else
+        json_decref(body);
+    return err;
+}
+
+static enum err dispatch(struct access *a, const struct api_route *routes, size_t count,
+                         void *domain, struct api_request *request, json_t **ret_body,
+                         struct error *e) {
+    const struct access_config *c = &a->config;
+    enum err err = c->refresh ? c->refresh(c->ctx, e) : ERR_OK;
+    if (err == ERR_OK && request->caller && !request->caller->local)
+        err = identify(a, request, e);
+    if (err != ERR_OK)
+        return err;
+    if (request->method != API_GET && c->begin)
+        return dispatch_write(a, routes, count, domain, request, ret_body, e);
+    return api_dispatch(routes, count, domain, request, ret_body);
+}
+
 enum err access_dispatch(struct access *a, const struct api_route *routes, size_t count,
                          void *domain, struct api_request *request, json_t **ret_body) {
     struct error e = {0};
+    json_t *body = NULL;
     request->access = a;
-    if (request->caller && !request->caller->local) {
-        enum err err = identify(a, request, &e);
-        if (err != ERR_OK) {
-            *ret_body = api_error_to_json(&e);
-            return err;
-        }
+    enum err err = dispatch(a, routes, count, domain, request, &body, &e);
+    if (err != ERR_OK && body == NULL) {
+        e.code = err;
+        body = api_error_to_json(&e);
     }
-    return api_dispatch(routes, count, domain, request, ret_body);
+    *ret_body = body;
+    return err;
 }
 
 enum err access_call(struct access *a, const struct api_route *routes, size_t count, void *domain,

@@ -40,6 +40,14 @@ struct access_config {
     struct entropy entropy;
     /* Whom this daemon serves, for `me`; "" where it is not known. Borrowed until the next call. */
     void (*describe)(void *ctx, const char **ret_member, const char **ret_network);
+    /* A request that changes something and its answer are one transaction of the daemon's store:
+     * what cannot be told was not done. `refresh` comes before every request: memory that a failure
+     * left in doubt is read again. `abandon`: the request failed; `fatal`: by the machine, so that
+     * memory may be ahead of the store. NULL, all four: a store that needs none of it. */
+    enum err (*refresh)(void *ctx, struct error *e);
+    enum err (*begin)(void *ctx, struct error *e);
+    enum err (*commit)(void *ctx, struct error *e);
+    void (*abandon)(void *ctx, bool fatal);
     void *ctx;
 };
 struct access;

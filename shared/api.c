@@ -1,6 +1,8 @@
 /* Owns the form of a local API: route matching, and errors as JSON. Must not know any route. */
 #include "api.h"
 
+#include "json_memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +41,16 @@ static enum err check_role(const struct api_route *route, const struct api_reque
                      api_role_name(request->role));
 }
 
+/* An answer that lacks something for want of memory is none. */
+static enum err handle(const struct api_route *route, void *domain, struct api_request *request,
+                       json_t **ret_body, struct error *e) {
+    uint64_t failures = json_failures();
+    enum err err = route->handler(domain, request, ret_body, e);
+    if (err == ERR_OK && json_failures() != failures)
+        return error_set(e, ERR_NO_MEMORY, "no memory for the answer");
+    return err;
+}
+
 enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,
                       struct api_request *request, json_t **ret_body) {
     struct error e = {0};
@@ -55,7 +67,7 @@ enum err api_dispatch(const struct api_route *routes, size_t count, void *domain
             continue;
         err = check_role(&routes[i], request, &e);
         if (err == ERR_OK)
-            err = routes[i].handler(domain, request, &body, &e);
+            err = handle(&routes[i], domain, request, &body, &e);
         e.code = err;
         break;
     }

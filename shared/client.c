@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "clock.h"
 #include "db.h"
 
@@ -141,7 +142,10 @@ static enum err call_local(struct client *c, enum api_method method, const char 
                                   .now_ms = clock_wall_ms()};
     json_t *response = NULL;
     enum err err =
-        api_dispatch(c->local.routes, c->local.route_count, c->domain, &request, &response);
+        request.access
+            ? access_dispatch(request.access, c->local.routes, c->local.route_count, c->domain,
+                              &request, &response)
+            : api_dispatch(c->local.routes, c->local.route_count, c->domain, &request, &response);
     if (!err) {
         *ret = response;
         return ERR_OK;

@@ -138,17 +138,19 @@ static void store_value(const struct slot *slot, void *target) {
     }
 }
 
-void config_defaults(const struct config_key *keys, size_t count, void *target) {
+enum err config_defaults(const struct config_key *keys, size_t count, void *target,
+                         struct error *e) {
     for (size_t i = 0; i < count; i++) {
         struct slot slot = {.key = &keys[i]};
-        const char *fallback = keys[i].fallback ? keys[i].fallback : "";
-        enum err err = parse_value(&slot, fallback, NULL);
+        enum err err = parse_value(&slot, keys[i].fallback ? keys[i].fallback : "", e);
+        if (err == ERR_NO_MEMORY)
+            return err;
         assert(err == ERR_OK && "a default in a key table is wrong");
-        if (err == ERR_OK) {
+        if (err == ERR_OK)
             store_value(&slot, target);
-        }
         free(slot.text);
     }
+    return ERR_OK;
 }
 
 /* Keeps the first fault with its line; the code becomes ERR_CONFIG unless memory ran out. */

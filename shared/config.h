@@ -28,8 +28,9 @@ struct config_key {
     enum err (*check)(const char *value, struct error *e);
 };
 
-/* Fills the struct with the defaults. A bad default is our bug (assert). */
-void config_defaults(const struct config_key *keys, size_t count, void *target);
+/* Fills the struct with the defaults. A bad default is our bug (assert). ERR_NO_MEMORY. */
+enum err config_defaults(const struct config_key *keys, size_t count, void *target, struct error *e)
+    MUST_USE;
 /* Reads `path` over what the struct holds. The form is libconfuse's: one `key = value` a line, `#`
  * comments, "quotes" around values with other characters than letters, digits and ./:@_-[]. A file
  * that does not exist is ERR_OK and changes nothing; ERR_CONFIG with file:line otherwise, target

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_memory.h"
+
 #define FOUND_MAX 64 /* bytes of a found value that a message repeats */
 
 /* Where a scan of the text stands; columns count characters, as Jansson's do. */
@@ -75,13 +77,13 @@ enum err json_parse(struct bytes text, size_t max_bytes, const char *name, json_
         return err;
     }
     json_error_t fault;
-    const char *start = text.len > 0 ? (const char *)text.data : "";
-    json_t *value = json_loadb(start, text.len, JSON_REJECT_DUPLICATES, &fault);
+    bool no_memory = false;
+    json_t *value = json_read(text, JSON_REJECT_DUPLICATES, &fault, &no_memory);
     if (value) {
         *ret = value;
         return ERR_OK;
     }
-    if (json_error_code(&fault) == json_error_out_of_memory) {
+    if (no_memory) {
         return error_at(e, ERR_NO_MEMORY, name, 0, 0, "no memory for %zu bytes of JSON", text.len);
     }
     return error_at(e, ERR_DATA, name, fault.line > 0 ? fault.line : 0,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blob.h"
+#include "json.h"
 
 bool script_is_fatal(enum err code) {
     return code == ERR_DISK_FULL || code == ERR_STORE || code == ERR_NO_MEMORY ||
@@ -71,18 +72,17 @@ enum err stage_repeat(struct stage *s, const struct deed *d, struct error *e) {
 
 enum err stage_call(struct stage *s, struct access *access, const struct api_route *routes,
                     size_t count, void *domain, const struct deed *d, struct error *e) {
-    json_error_t why;
     struct api_request request = {.method = d->method,
                                   .path = d->path,
-                                  .body = json_loads(d->body, 0, &why),
                                   .actor = "uid:1000",
                                   .role = API_ADMIN,
                                   .now_ms = d->now_ms};
     json_decref(s->answer);
     s->answer = NULL;
-    if (!request.body)
-        return error_set(e, ERR_NO_MEMORY, "no memory for the request");
-    enum err err = access_call(access, routes, count, domain, &request, &s->answer);
+    enum err err = json_parse(bytes_str(d->body), 1u << 20, "body", &request.body, e);
+    if (err)
+        return err;
+    err = access_call(access, routes, count, domain, &request, &s->answer);
     json_decref(request.body);
     if (err && (!s->answer || api_error_from_json(s->answer, e) != err))
         return error_set(e, err, "%s: no memory for the answer", error_name(err));

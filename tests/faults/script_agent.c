@@ -58,26 +58,22 @@ static enum err perform(struct stage *s, const struct deed *d, struct error *e) 
 /* As the shell does it (link.c): what fails fatally takes the batch back, and memory follows. */
 static enum err run_batch(struct stage *s, const struct deed *d, enum err *ret_verdict,
                           struct error *e) {
-    struct db *db = agent_db(s->agent);
     struct error why = {0};
     blob_unref(s->entry);
     s->entry = NULL;
-    enum err fatal = db_begin(db, e);
+    enum err fatal = agent_begin(s->agent, e);
     if (fatal)
         return fatal;
     enum err verdict = perform(s, d, &why);
     if (script_is_fatal(verdict)) {
         fatal = verdict;
         *e = why;
-        db_rollback(db);
+        agent_rollback(s->agent);
     } else {
         answer_early(s);
-        fatal = db_commit(db, e);
+        fatal = agent_commit(s->agent, e);
     }
     *ret_verdict = verdict;
-    struct error reload = {0};
-    if (fatal && agent_reload(s->agent, &reload) != ERR_OK)
-        return fatal;
     return fatal;
 }
 

@@ -49,6 +49,10 @@ static enum err greet(struct stage *s, const struct deed *d, enum err *ret_verdi
     if (err == ERR_OK)
         err = hub_greet(s->hub, &hello, d->now_ms, &g, e);
     *ret_verdict = g.code;
+    if (err == ERR_OK && script_is_fatal(g.code)) {
+        *e = g.error;
+        return g.code;
+    }
     return err;
 }
 

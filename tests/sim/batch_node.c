@@ -139,8 +139,8 @@ static void perform(struct sim *sim, int i, struct sim_step *step) {
 
 static enum err run_steps(struct sim *sim, int i, struct sim_step *steps, size_t count,
                           struct error *e) {
-    struct db *db = agent_db(sim->agents[i].agent);
-    enum err fatal = db_begin(db, e);
+    struct agent *agent = sim->agents[i].agent;
+    enum err fatal = agent_begin(agent, e);
     bool begun = fatal == ERR_OK;
     if (begun)
         sim_mutate_before_batch(sim, i);
@@ -150,9 +150,9 @@ static enum err run_steps(struct sim *sim, int i, struct sim_step *steps, size_t
             fatal = error_set(e, steps[s].code, "an effect failed");
     }
     if (fatal && begun)
-        db_rollback(db);
+        agent_rollback(agent);
     else if (!fatal)
-        fatal = db_commit(db, e);
+        fatal = agent_commit(agent, e);
     return fatal;
 }
 
@@ -166,7 +166,7 @@ static void settle(struct sim *sim, int i, struct sim_step *steps, size_t count,
         steps[s].code = fatal;
     sim_trace(sim, "%s loses a batch: %s", a->name, error_name(fatal));
     sim_disk_heal(&a->disk);
-    if (agent_reload(a->agent, &e) != ERR_OK)
+    if (agent_refresh(a->agent, &e) != ERR_OK)
         sim_fail(sim, "%s cannot read its store again: %s", a->name, e.detail);
     ledger_forget_unsent(sim, i);
 }

@@ -374,7 +374,7 @@ enum err sim_hub_call(struct sim *sim, enum api_method method, const char *path,
         sim_disk_arm(sim, &h->disk);
         sim_disk_fault(sim, &h->disk);
     }
-    enum err err = api_dispatch(routes, count, h->hub, &request, &answer);
+    enum err err = access_dispatch(hub_access(h->hub), routes, count, h->hub, &request, &answer);
     sim_disk_heal(&h->disk);
     json_decref(take_body);
     if (sim_disk_disarm(&h->disk)) {

@@ -58,7 +58,7 @@ static void write_file(const void *text, size_t len) {
 static struct settings read_ok(const char *text) {
     struct settings s;
     memset(&s, 0, sizeof(s));
-    config_defaults(keys, COUNT, &s);
+    cr_assert_eq(config_defaults(keys, COUNT, &s, NULL), ERR_OK);
     write_file(text, strlen(text));
     struct error e = {0};
     char line[512];
@@ -89,7 +89,7 @@ static void refused(const char *text, int line, const char *part) {
 Test(config, defaults) {
     struct settings s;
     memset(&s, 0x5A, sizeof(s));
-    config_defaults(keys, COUNT, &s);
+    cr_assert_eq(config_defaults(keys, COUNT, &s, NULL), ERR_OK);
     cr_assert_str_eq(s.listen, "127.0.0.1:8080");
     cr_assert_str_empty(s.label);
     cr_assert_eq(s.limit, 100);

@@ -1,0 +1,19 @@
+/* Owns memory that runs out on purpose: the n-th allocation of this process fails, once or from
+ * there on. Covers the product's own code (the program is linked with --wrap for malloc, calloc,
+ * realloc, reallocarray, strdup and asprintf), SQLite and Jansson, which are given allocators, and
+ * protobuf-c, which takes the product's. Not what the C library allocates inside, nor libcsv,
+ * whose allocator is set by sheet.c's own calls. */
+#ifndef PLEK_TEST_MEMORY_H
+#define PLEK_TEST_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Before anything of SQLite or Jansson is used. */
+void memory_init(void);
+/* The nth allocation from now fails (1 is the next), and with `on` all that follow. */
+void memory_arm(uint64_t nth, bool on);
+/* Memory is plenty again; how many allocations failed. */
+uint64_t memory_disarm(void);
+
+#endif
