@@ -6,6 +6,7 @@ import { on } from '/shared/events.js';
 import { errorText, t } from '/shared/i18n.js';
 import { keyOf, Line, nameOf, newLine } from '/line.js';
 import { keepAges, message, once } from '/shared/parts.js';
+import { tables } from '/tables.js';
 import { Words } from '/shared/words.js';
 
 const urgency = { expired: 0, due: 1, current: 2 };
@@ -13,6 +14,8 @@ const order = (a, b) => urgency[a.freshness] - urgency[b.freshness] || a.valid_u
 const LONGEST_MS = 0x7fffffff; // of a timer
 const cardKeys = ['name', 'region', 'phone', 'hours', 'reports', 'note'];
 const cardLimits = { name: 60, region: 20, phone: 40, hours: 80, reports: 120, note: 200 };
+
+const aboutWords = (site) => [site.region, site.phone, site.hours].filter(Boolean).join(' · ');
 
 // A site's card, or the form for a new site.
 function card(site, done) {
@@ -76,12 +79,14 @@ class Page {
     this.said = message();
     this.extra = el('div', {});
     this.sitesSaid = '';
+    this.sites = [];
     this.load = once(() => this.look());
   }
 
   async look() {
     const [lines, sites, places] = await Promise.all([get('/v1/lines'), get('/v1/sites'), get('/v1/places')]);
     this.lines = lines;
+    this.sites = sites.map((s) => s.name);
     for (const line of lines) {
       const key = keyOf(line);
       if (!this.cards.has(key)) this.cards.set(key, new Line(line, this.words, { editor: this.editor, reload: () => this.load() }));
@@ -107,6 +112,7 @@ class Page {
 
   // What is due first comes first, and with it its site. Nothing moves while somebody types.
   arrange(lines, sites) {
+    for (const site of sites) this.sections.get(site.name)?.about.replaceChildren(aboutWords(site));
     if (this.list.contains(document.activeElement) && this.sections.size && lines.every((l) => this.sections.get(l.site)?.list.contains(this.cards.get(keyOf(l)).node))) return;
     const sorted = [...lines].sort(order);
     const names = [...new Set([...sorted.map((l) => l.site), ...sites.map((s) => s.name)])];
@@ -123,10 +129,10 @@ class Page {
     const had = this.sections.get(name);
     if (had?.card === card_) return had;
     const list = el('div', { class: 'lines' });
-    const about = [site?.region, site?.phone, site?.hours].filter(Boolean).join(' · ');
-    const node = el('section', { 'aria-label': name }, el('h2', {}, name), about && el('p', { class: 'help' }, about), list,
+    const about = el('p', { class: 'help' }, site ? aboutWords(site) : '');
+    const node = el('section', { 'aria-label': name }, el('h2', {}, name), about, list,
       this.editor && site && card(site, () => this.load()));
-    const made = { node, list, card: card_ };
+    const made = { node, list, about, card: card_ };
     this.sections.set(name, made);
     return made;
   }
@@ -144,7 +150,7 @@ export async function render(main, context) {
   const words = new Words(await get('/v1/charter'));
   const page = new Page(words, context);
   const all = el('button', { type: 'button', onclick: () => guard(confirmAll(page.lines, words, page.said).finally(() => page.load())) }, t('capacity.confirmAll'));
-  replace(main, el('h1', {}, t('nav.capacity')), el('div', { class: 'buttons' }, page.due, page.editor && all), page.said.box, page.list, page.extra);
+  replace(main, el('h1', {}, t('nav.capacity')), el('div', { class: 'buttons' }, page.due, page.editor && all), page.said.box, page.list, page.extra, tables(words, page.editor, () => page.sites, () => page.load()));
   on(signal, ['lines', 'sites', 'charter'], () => guard(page.load()));
   const timer = setInterval(() => guard(page.load()), 60000);
   signal.addEventListener('abort', () => {

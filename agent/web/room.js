@@ -10,7 +10,8 @@ import { keyOf, nextEnd, rowAt, rowNode, rowTable } from '/rows.js';
 import { pick, whenWords, Words } from '/shared/words.js';
 
 const PAGE = 100; // rows at first, and at each "more"
-const MOST = 1000; // rows at a time, as the daemon gives them
+const MOST = 300; // rows on the page; who needs more has to say what is looked for
+const SLICE = 25; // rows made at a time, so that the page answers in between
 const RENEW_MS = 60000; // freshness changes without any news
 const CALM_MS = 1000; // between two looks when news comes thick and fast
 const LONGEST_MS = 0x7fffffff; // of a timer
@@ -41,6 +42,7 @@ class Filters {
     if (!words.service(this.filter.service)) this.filter.service = '';
     this.changed = changed;
     this.regions = [];
+    this.attributes = el('div', { class: 'contents' });
     this.node = el('form', { class: 'filters', role: 'search', 'aria-label': t('room.filters'), onsubmit: (e) => e.preventDefault() });
     this.build();
   }
@@ -57,7 +59,7 @@ class Filters {
     const made = choice(label, [['', t('room.any')], ...options], this.filter[name] ?? '', { name });
     made.input.addEventListener('change', () => {
       this.set(name === 'service' ? { service: made.input.value, where: {} } : { [name]: made.input.value });
-      if (name === 'service') this.build(name);
+      if (name === 'service') this.drawAttributes();
     });
     return made;
   }
@@ -69,8 +71,12 @@ class Filters {
     return made.row;
   }
 
-  build(focus) {
-    const service = this.words.service(this.filter.service);
+  // Those of the service; the choice of the service itself stays, somebody has the keyboard in it.
+  drawAttributes() {
+    replace(this.attributes, (this.words.service(this.filter.service)?.attributes ?? []).map((a) => this.attribute(a)));
+  }
+
+  build() {
     const min = field(t('room.min'), { name: 'min', inputmode: 'numeric', size: 4, value: this.filter.min ?? '', autocomplete: 'off' });
     min.input.addEventListener('input', () => {
       const fine = /^\d*([.,]\d+)?$/.test(min.input.value.trim());
@@ -81,8 +87,8 @@ class Filters {
     taking.input.addEventListener('change', () => this.set({ taking: taking.input.checked }));
     this.region = this.select(t('room.region'), 'region', this.regions.map((r) => [r, r]));
     replace(this.node, this.select(t('row.service'), 'service', this.words.services.map((s) => [s.code, pick(s.label) || s.code])).row,
-      (service?.attributes ?? []).map((a) => this.attribute(a)), min.row, this.region.row, taking.row);
-    if (focus) this.node.elements[focus].focus();
+      this.attributes, min.row, this.region.row, taking.row);
+    this.drawAttributes();
   }
 
   // The regions there are, without touching a list that somebody has open for nothing.
@@ -112,47 +118,49 @@ class Rows {
     this.rows = [];
     this.ahead = 0;
     this.body = el('tbody', { role: 'rowgroup' });
-    this.shown = new Map(); // key -> { text, node }
+    this.shown = new Map();
+    this.turn = 0;
   }
 
   // `at`: the daemon's time, by which rows are judged.
   take(rows, at) {
     this.rows = rows;
     this.ahead = Date.parse(at) - Date.now();
-    this.look();
+    return this.look();
   }
 
   // What ends, ends here too, should nobody answer.
   look() {
     const now = Date.now() + this.ahead;
     clearTimeout(this.timer);
-    this.show(this.rows.map((row) => rowAt(row, now)));
     const end = nextEnd(this.rows, now);
     if (end < Infinity) this.timer = setTimeout(() => { this.look(); this.ended(); }, Math.min(end - now + 10, LONGEST_MS));
+    return this.show(this.rows.map((row) => rowAt(row, now)));
   }
 
-  // Keeps the rows that say the same, so that nothing jumps and the focus stays.
-  show(rows) {
-    const next = new Map();
+  // Keeps the rows that say the same, so that nothing jumps and the focus stays. Others stand as they
+  // were until it is their turn; a newer picture takes over.
+  async show(rows) {
+    const turn = ++this.turn;
+    const next = new Map(); // key -> { text, row, node: null while not made, old: what stands there until then }
     for (const row of rows) {
       const key = keyOf(row);
       const { age_s: _, ...rest } = row;
       const text = JSON.stringify(rest);
-      const old = this.shown.get(key);
-      next.set(key, old?.text === text ? old : { text, node: rowNode(row, this.words), old: old?.node });
+      const had = this.shown.get(key);
+      next.set(key, had?.node && had.text === text ? had : { text, row, node: null, old: had?.node ?? had?.old });
     }
-    for (const [key, { node }] of this.shown) if (!next.has(key)) node.remove();
+    for (const [key, { node, old }] of this.shown) if (!next.has(key)) (node ?? old)?.remove();
+    this.shown = next;
     let at = this.body.firstChild;
+    let made = 0;
     for (const entry of next.values()) {
+      if (!entry.node && made++ % SLICE === SLICE - 1) await new Promise((resolve) => { setTimeout(resolve); });
+      if (turn !== this.turn) return;
+      entry.node ??= rowNode(entry.row, this.words);
       this.place(entry, at);
       at = entry.node.nextSibling;
     }
-    while (at) {
-      const after = at.nextSibling;
-      at.remove();
-      at = after;
-    }
-    this.shown = next;
   }
 
   place(entry, at) {
@@ -198,7 +206,6 @@ export async function render(main, { signal, guard }) {
     }
     if (signal.aborted) return;
     asOf = Date.now();
-    rows.take(answer.rows, answer.at);
     filters.offer(answer.regions);
     const said = t('room.count', { count: answer.total });
     if (count.textContent !== said) count.textContent = said;
@@ -208,6 +215,7 @@ export async function render(main, { signal, guard }) {
     more.hidden = left <= 0 || limit >= MOST;
     more.textContent = t('room.more', { count: Math.min(left, PAGE) });
     refine.hidden = left <= 0 || limit < MOST;
+    await rows.take(answer.rows, answer.at);
   });
   const filters = new Filters(words, () => { limit = PAGE; guard(load()); });
   more.addEventListener('click', () => { limit = Math.min(limit + PAGE, MOST); guard(load()); });

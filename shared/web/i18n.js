@@ -38,10 +38,18 @@ export const current = () => language;
 // How dates and times are written: a day before its month, 24 hours.
 export const locale = () => (language === 'en' ? 'en-GB' : language);
 
+// Intl's objects are slow to make, and a page of rows needs the same few thousands of times.
+const made = new Map();
+export function formatter(Kind, locale, options) {
+  const key = `${Kind.name} ${locale} ${JSON.stringify(options)}`;
+  if (!made.has(key)) made.set(key, new Kind(locale, options));
+  return made.get(key);
+}
+
 // t('rows', { count: 2 }) takes 'rows.one' or 'rows.other' where they exist.
 export function t(key, values = {}) {
   const plural = 'count' in values
-    ? `${key}.${new Intl.PluralRules(language).select(values.count)}` : key;
+    ? `${key}.${formatter(Intl.PluralRules, language).select(values.count)}` : key;
   const text = texts[plural] ?? texts[`${key}.other`] ?? texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
 }
@@ -54,13 +62,13 @@ export function errorText(error) {
 }
 
 export const dateTime = (value) =>
-  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
+  formatter(Intl.DateTimeFormat, locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
 
 const steps = [['day', 86400000], ['hour', 3600000], ['minute', 60000]];
 // "3 hours ago", "in 2 days"; below a minute: now.
 export function ago(value, now = Date.now()) {
   const past = new Date(value).getTime() - now;
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  const format = formatter(Intl.RelativeTimeFormat, language, { numeric: 'auto' });
   for (const [unit, ms] of steps) if (Math.abs(past) >= ms) return format.format(Math.round(past / ms), unit);
   return format.format(0, 'minute');
 }

@@ -19,7 +19,7 @@ function form(title, intro, fields, button, send) {
     try {
       await send();
     } catch (failure) {
-      error.textContent = errorText(failure);
+      error.textContent = failure.code === 'permission' && !isSecureContext ? t('login.open') : errorText(failure);
       fields.find((f) => f.input.type === 'password')?.input.focus();
     } finally {
       submit.disabled = false;

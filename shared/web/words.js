@@ -1,6 +1,6 @@
 // Owns how values are said in words: the charter's labels, figures at their precision,
 // ages, statuses. Must not fetch or change anything.
-import { current, locale, t } from '/shared/i18n.js';
+import { current, formatter, locale, t } from '/shared/i18n.js';
 
 // A text of the charter: a string, or an object by language.
 export const pick = (text) => (typeof text === 'string' ? text : text?.[current()] ?? text?.nl ?? text?.en ?? '');
@@ -87,7 +87,7 @@ export function bandWords(bands) {
   return [t('figure.none'), ...parts].join(', ');
 }
 
-const time = (value, options) => new Intl.DateTimeFormat(locale(), options).format(new Date(value));
+const time = (value, options) => formatter(Intl.DateTimeFormat, locale(), options).format(new Date(value));
 export const clock = (value) => time(value, { hour: '2-digit', minute: '2-digit' });
 
 const dayOf = (ms) => new Date(ms).setHours(0, 0, 0, 0);

@@ -1,5 +1,8 @@
 /* Measures a reader with many partners: its processor time to catch up after an absence, its memory
  * afterwards, and how long `find` takes over all it then holds. Source: design 8. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "find.h"
 #include "resident.h"
 
@@ -105,6 +108,51 @@ static enum err time_find(struct bench *b, struct reading *x, const char *name,
                e);
 }
 
+/* What the page "room now" loads when news comes, as text, as it goes out. */
+static enum err load_page(struct reading *x, size_t *ret_bytes, struct error *e) {
+    static const char *const paths[] = {"/v1/room", "/v1/status"};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        json_t *answer = NULL, *query = json_pack("{s:s}", "limit", "100");
+        enum err err = resident_get(&x->r, paths[i], query, &answer, e);
+        char *text = err == ERR_OK ? json_dumps(answer, JSON_COMPACT) : NULL;
+        bytes += text ? strlen(text) : 0;
+        free(text);
+        json_decref(answer);
+        json_decref(query);
+        if (err != ERR_OK)
+            return err;
+    }
+    *ret_bytes = bytes;
+    return ERR_OK;
+}
+
+static enum err time_page(struct bench *b, struct reading *x, struct error *e) {
+    char note[160];
+    double samples[FIND_RUNS];
+    size_t bytes = 0;
+    for (int i = 0; i < FIND_RUNS; i++) {
+        int64_t start = bench_cpu_ns();
+        enum err err = load_page(x, &bytes, e);
+        if (err != ERR_OK)
+            return err;
+        samples[i] = (double)(bench_cpu_ns() - start) / 1e6;
+    }
+    double ms = bench_percentile(samples, FIND_RUNS, 0.5);
+    snprintf(note, sizeof note,
+             "the first 100 rows out of %zu, and the status: %zu bytes of JSON, written; processor "
+             "time, median of %d",
+             x->t.count * PUPPET_LINES, bytes, FIND_RUNS);
+    return add(b,
+               (struct report_row){.name = "the page \"room now\", all it asks",
+                                   .value = ms,
+                                   .unit = "ms",
+                                   .budget = "under 100 ms",
+                                   .met = report_within(ms, 100),
+                                   .note = note},
+               e);
+}
+
 static enum err check_rows(struct reading *x, struct error *e) {
     json_t *found = NULL;
     struct find_filter all = {.service = NULL};
@@ -130,6 +178,8 @@ static enum err find_all(struct bench *b, struct reading *x, struct error *e) {
         err = time_find(b, x, "find, the first 100 rows", &all, &first, true, e);
     if (err == ERR_OK)
         err = time_find(b, x, "find --min 5, the first 100 rows", &some, &first, true, e);
+    if (err == ERR_OK)
+        err = time_page(b, x, e);
     if (err == ERR_OK)
         err = time_find(b, x, "find, every line", &all, NULL, true, e);
     if (err == ERR_OK)

@@ -104,24 +104,33 @@ enum err resident_told(struct resident *r, struct testbed *t, size_t count, stru
     return err;
 }
 
-enum err resident_call(struct resident *r, enum api_method method, const char *path, json_t *body,
-                       json_t **ret, struct error *e) {
+static enum err dispatch(struct resident *r, struct api_request *request, json_t **ret,
+                         struct error *e) {
     size_t count = 0;
     json_t *answer = NULL;
     const struct api_route *routes = agent_routes(&count);
-    struct api_request request = {.method = method,
-                                  .path = path,
-                                  .body = body,
-                                  .actor = "bench",
-                                  .role = API_ADMIN,
-                                  .now_ms = clock_wall_ms()};
-    enum err err = api_dispatch(routes, count, r->agent, &request, &answer);
+    request->actor = "bench";
+    request->role = API_ADMIN;
+    request->now_ms = clock_wall_ms();
+    enum err err = api_dispatch(routes, count, r->agent, request, &answer);
     if (err != ERR_OK)
         err = api_error_from_json(answer, e);
     else if (ret != NULL)
         *ret = json_incref(answer);
     json_decref(answer);
     return err;
+}
+
+enum err resident_call(struct resident *r, enum api_method method, const char *path, json_t *body,
+                       json_t **ret, struct error *e) {
+    struct api_request request = {.method = method, .path = path, .body = body};
+    return dispatch(r, &request, ret, e);
+}
+
+enum err resident_get(struct resident *r, const char *path, json_t *query, json_t **ret,
+                      struct error *e) {
+    struct api_request request = {.method = API_GET, .path = path, .query = query};
+    return dispatch(r, &request, ret, e);
 }
 
 void resident_done(struct resident *r) {

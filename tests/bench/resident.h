@@ -31,6 +31,9 @@ void resident_close(struct resident *r);
 /* A route of the local API, in-process; body borrowed. ret may be NULL. */
 enum err resident_call(struct resident *r, enum api_method method, const char *path, json_t *body,
                        json_t **ret, struct error *e) MUST_USE;
+/* The same for reading, with a query (borrowed). */
+enum err resident_get(struct resident *r, const char *path, json_t *query, json_t **ret,
+                      struct error *e) MUST_USE;
 void resident_done(struct resident *r);
 
 #endif
