@@ -170,7 +170,7 @@ static enum err verify_request(const struct agent_request *r, const struct signa
 enum err certify_read_request(struct bytes text, const char *file, struct agent_request *ret,
                               struct error *e) {
     struct lines l;
-    struct agent_request r;
+    struct agent_request r = {0};
     struct signature signature;
     enum err code = open_lines(&l, text, file, REQUEST_KIND, "an agent's request", e);
     if (code == ERR_OK)

@@ -167,7 +167,7 @@ struct row {
 };
 struct rows {
     struct agent *a;
-    const struct records *records;
+    struct records records;
     const char *own_name;
     json_t *list;
     bool as_entered; /* our own, besides what follows from it */
@@ -227,7 +227,7 @@ static enum err add_own(void *ctx, const struct past *p, bool *ret_stop, struct 
     static const struct precision exact = {.kind = PRECISION_EXACT};
     struct rows *rows = ctx;
     const struct charter_service *service = charter_service(agent_charter(rows->a), p->service);
-    const struct site *site = records_site(rows->records, p->site);
+    const struct site *site = records_site(&rows->records, p->site);
     struct history_point point;
     (void)ret_stop;
     rows->seen++;
@@ -373,11 +373,9 @@ static enum err ordered(const json_t *list, json_t **ret, struct error *e) {
 
 /* Our own, then partners', from rows->last on and as many as rows->most. */
 static enum err gather(struct rows *rows, const struct asked *x, struct error *e) {
-    struct records records = {0};
     const struct member *self = directory_member(agent_directory(rows->a), agent_member(rows->a));
-    enum err code = records_load(rows->a, &records, e);
+    enum err code = records_load(rows->a, &rows->records, e);
     rows->own_name = self ? self->name : "";
-    rows->records = &records;
     rows->list = json_array();
     if (code == ERR_OK && !rows->list)
         code = no_memory(e);
@@ -388,7 +386,7 @@ static enum err gather(struct rows *rows, const struct asked *x, struct error *e
             rows->last = (struct past_at){.partners = false};
         code = add_partners(rows, x, e);
     }
-    records_done(&records);
+    records_done(&rows->records);
     return code;
 }
 

@@ -1,5 +1,6 @@
 /* Owns the step between what people type and a record: key=value of a figure, attributes, the
  * texts of a site card and ward. Must not store anything. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -248,10 +249,11 @@ static size_t attribute_at(const struct line *line, const char *name) {
 /* Kept in the order of their names, as the database returns them. */
 static void put_attribute(struct line *line, size_t at, const char *name, const char *value) {
     if (at == line->attribute_count) {
-        while (at > 0 && strcmp(line->attributes[at - 1].name, name) > 0) {
-            line->attributes[at] = line->attributes[at - 1];
-            at--;
-        }
+        at = 0;
+        while (at < line->attribute_count && strcmp(line->attributes[at].name, name) < 0)
+            at++;
+        memmove(&line->attributes[at + 1], &line->attributes[at],
+                (line->attribute_count - at) * sizeof line->attributes[0]);
         line->attribute_count++;
     }
     snprintf(line->attributes[at].name, sizeof line->attributes[at].name, "%s", name);

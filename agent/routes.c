@@ -246,11 +246,12 @@ static const struct api_route own_routes[] = {
 };
 #define OWN_COUNT (sizeof own_routes / sizeof own_routes[0])
 
+typedef const struct api_route *routes_fn(size_t *ret_count);
+
 const struct api_route *agent_routes(size_t *ret_count) {
     /* The same content at every call: constant tables put side by side. */
     static struct api_route table[ROUTES_MAX];
-    const struct api_route *(*const more[])(size_t *) = {sharing_routes, table_routes,
-                                                         access_routes};
+    static routes_fn *const more[] = {sharing_routes, table_routes, access_routes};
     size_t count = OWN_COUNT;
     memcpy(table, own_routes, sizeof own_routes);
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {

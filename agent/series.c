@@ -2,6 +2,7 @@
  * Must not verify anything, nor answer questions (past_rows.c). */
 #include "series.h"
 
+#include "listing.h"
 #include "store.h"
 
 #define MS_PER_DAY (INT64_C(24) * 3600 * 1000)
@@ -269,31 +270,20 @@ enum err series_prune(struct agent *a, int64_t now_ms, struct error *e) {
     return code;
 }
 
+static json_t *hole_json(struct agent *a, struct db_query *q) {
+    struct public_key agent;
+    const struct member_agent *known = NULL;
+    char since[TEXT_TIME_SIZE];
+    json_int_t missing = db_column_int(q, 2) - db_column_int(q, 1) + 1;
+    if (key_from_bytes(&agent, db_column_blob(q, 0), NULL) == ERR_OK)
+        known = directory_agent(agent_directory(a), &agent);
+    return json_pack("{s:s, s:I, s:s, s:b}", "member", known ? known->member->name : "?", "missing",
+                     missing, "since", text_time(db_column_int(q, 3), since), "asked",
+                     db_column_int(q, 4) != 0);
+}
+
 enum err series_holes(struct agent *a, json_t **ret, struct error *e) {
-    json_t *list = json_array();
-    int failed = list ? 0 : -1;
     struct db_query q = db_query(agent_db(a), SQL_HISTORY_HOLES);
     db_bind_int(&q, ":network", agent_network(a));
-    while (!failed && db_step(&q)) {
-        struct public_key agent;
-        const struct member_agent *known = NULL;
-        char since[TEXT_TIME_SIZE];
-        if (key_from_bytes(&agent, db_column_blob(&q, 0), NULL) == ERR_OK)
-            known = directory_agent(agent_directory(a), &agent);
-        failed = json_array_append_new(
-            list,
-            json_pack("{s:s, s:I, s:s, s:b}", "member", known ? known->member->name : "?",
-                      "missing", (json_int_t)(db_column_int(&q, 2) - db_column_int(&q, 1) + 1),
-                      "since", text_time(db_column_int(&q, 3), since), "asked",
-                      db_column_int(&q, 4) != 0));
-    }
-    enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
-        code = error_set(e, ERR_NO_MEMORY, "no memory for the holes in history");
-    if (code != ERR_OK) {
-        json_decref(list);
-        return code;
-    }
-    *ret = list;
-    return ERR_OK;
+    return listing_read(a, &q, hole_json, ret, e);
 }

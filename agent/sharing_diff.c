@@ -1,6 +1,7 @@
 /* Owns what changes between two policies (see sharing_diff.h). Must not know the store. */
 #include "sharing_diff.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,7 @@ static json_t *member_json(const struct public_key *key, const struct directory 
 static bool add_change(json_t *list, const struct seat *from, const struct seat *to,
                        const struct directory *directory) {
     const struct seat *seat = from ? from : to;
+    assert(seat);
     const struct charter *charter = directory_charter(directory);
     return json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "member",
                                                  member_json(seat->member, directory), "service",

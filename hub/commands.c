@@ -184,8 +184,8 @@ static enum err run_invite(const struct args *a, struct error *e) {
         err = error_set(e, ERR_USAGE, "found --expires %.40s, expected more than nothing", expires);
     if (err != ERR_OK)
         return err;
-    json_t *body = json_pack("{s:s, s:I}", "name", name, "expires_ms",
-                             (json_int_t)(clock_wall_ms() + lasts_ms));
+    json_int_t expires_ms = clock_wall_ms() + lasts_ms;
+    json_t *body = json_pack("{s:s, s:I}", "name", name, "expires_ms", expires_ms);
     if (body == NULL)
         return error_set(e, ERR_DATA, "found a name that is not UTF-8 text");
     if (role != NULL)

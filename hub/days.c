@@ -197,7 +197,7 @@ static enum err end_before(struct days *d, const struct observation *next, struc
     bool site = next == NULL || !same_site(&d->last, next);
     bool line = site || strcmp(d->ward, next->ward) != 0;
     bool member = next == NULL || !key_equal(&d->last.member, &next->member);
-    bool again = !line && next->figure.observed_ms == d->last.figure.observed_ms;
+    bool again = next != NULL && !line && next->figure.observed_ms == d->last.figure.observed_ms;
     enum err err = ERR_OK;
     if (line)
         err = end_line(d, e);

@@ -252,7 +252,7 @@ enum err store_create_network(struct store *s, const struct public_key *network,
 
 enum err store_use_network(struct store *s, const struct public_key *network, struct error *e) {
     struct db_query q = store_query(s, SQL_NETWORK_GET);
-    struct public_key found;
+    struct public_key found = {{0}};
     int64_t id = 0;
     bool ours = false;
     if (db_step(&q)) {

@@ -63,9 +63,9 @@ void directory_free(struct directory *d);
  * entry's. */
 enum err directory_apply(struct directory *d, const struct entry *entry, struct error *e) MUST_USE;
 
-/* An agent renewed its box key in this entry of its own feed: signature and key were checked.
- * Renewals outrank certificates, and a newer one an older: otherwise nothing changes. */
-void directory_renew(struct directory *d, const struct public_key *agent, const struct head *at,
+/* The agent of this key renewed its box key in this entry of its own feed: signature and key were
+ * checked. Renewals outrank certificates, and a newer one an older: otherwise nothing changes. */
+void directory_renew(struct directory *d, const struct public_key *key, const struct head *at,
                      const struct public_key *box);
 
 struct head directory_head(const struct directory *d); /* seq 0: nothing applied */

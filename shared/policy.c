@@ -48,7 +48,7 @@ static void read_member(const struct reader *r, const struct json_at *at, struct
         *ret = *directory_network(r->directory);
         return;
     }
-    struct public_key key;
+    struct public_key key = {{0}};
     const struct member *member = NULL;
     if (strlen(text) == KEY_HEX_LEN && hex_decode(key.b, KEY_LEN, text, NULL) == ERR_OK) {
         if (key_equal(&key, directory_network(r->directory))) {

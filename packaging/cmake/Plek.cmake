@@ -24,6 +24,9 @@ endif()
 if(PLEK_FAILPOINTS)
     target_compile_definitions(plek_flags INTERFACE PLEK_FAILPOINTS)
 endif()
+if(PLEK_SANITIZE)
+    target_compile_definitions(plek_flags INTERFACE PLEK_SANITIZED) # gcc and clang tell it each their way
+endif()
 if(PLEK_SANITIZE STREQUAL "address")
     target_compile_options(plek_flags INTERFACE -fsanitize=address,undefined
         -fno-sanitize-recover=all -fno-omit-frame-pointer)

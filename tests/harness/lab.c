@@ -21,7 +21,7 @@
 #define COMMAND_S 60
 #define SHOWN_LINES_BYTES 2000
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef PLEK_SANITIZED
 #define SLOWNESS 4
 #else
 #define SLOWNESS 1
@@ -172,10 +172,11 @@ const char *lab_read(struct lab *lab, const char *path) {
 
 /* ---- processes ---- */
 
-static const char *program_path(const char *name, char path[static PATH_MAX]) {
+const char *lab_program(const char *name, char path[static PATH_MAX]) {
+    const char *other = getenv("PLEK_BIN_DIR");
     if (strncmp(name, "plek-", 5) != 0)
         return name;
-    snprintf(path, PATH_MAX, "%s/%s", PLEK_BIN_DIR, name);
+    snprintf(path, PATH_MAX, "%s/%s", other ? other : PLEK_BIN_DIR, name);
     return path;
 }
 
@@ -202,7 +203,7 @@ static void become(const char *const *argv, const char *env, const char *in, con
         *value = '\0';
         setenv(name, value + 1, 1);
     }
-    execvp(program_path(argv[0], path), (char *const *)(uintptr_t)argv);
+    execvp(lab_program(argv[0], path), (char *const *)(uintptr_t)argv);
     dprintf(STDERR_FILENO, "cannot run %s: %s\n", path, strerror(errno));
     _exit(127);
 }

@@ -75,6 +75,9 @@ const char *lab_read(struct lab *lab, const char *path);
 /* Runs with --json added, expects status 0 and one JSON document; borrowed until lab_close. */
 #define LAB_JSON(lab, ...) lab_json((lab), __FILE__, __LINE__, LAB_ARGV(__VA_ARGS__))
 
+/* Where a program stands: plek-agent and plek-hub in this build, or in the environment's
+ * PLEK_BIN_DIR (another build's); others as PATH has them. */
+const char *lab_program(const char *name, char path[static PATH_MAX]);
 /* argv[0] is plek-agent, plek-hub, or anything of PATH. `input` NULL: /dev/null. A command that
  * does not end within its deadline fails the test. */
 const struct result *lab_run(struct lab *lab, const char *input, const char *const *argv);

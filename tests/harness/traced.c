@@ -28,8 +28,8 @@ struct process *traced_start(struct lab *lab, const char *name, const char *cons
     size_t count = 10;
     while (*options && count < WORDS_MAX - 1)
         words[count++] = *options++;
-    bool ours = strncmp(argv[0], "plek-", 5) == 0;
-    words[count++] = ours ? lab_text(lab, "%s/%s", PLEK_BIN_DIR, argv[0]) : argv[0];
+    char program[PATH_MAX];
+    words[count++] = lab_text(lab, "%s", lab_program(argv[0], program));
     for (argv++; *argv && count < WORDS_MAX - 1; argv++)
         words[count++] = *argv;
     cr_assert_lt(count, (size_t)WORDS_MAX - 1, "too many words");

@@ -2,87 +2,51 @@
  * session and with a token, and nothing for who is unknown. */
 #include <criterion/criterion.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "network.h"
-#include "peer.h"
+#include "visitor.h"
 
-#define PASSWORD "een zin van woorden"
+#define LOGIN "{\"user\":\"ada\",\"password\":\"" VISITOR_PASSWORD "\"}"
 
 TestSuite(screens, .timeout = 300);
 
 static struct lab lab;
 static struct network net;
 
-static const char *ask(const char *address, const char *first, const char *lines,
-                       const char *body) {
-    char text[16384];
-    size_t len = 0;
-    ssize_t n;
-    struct peer p;
-    peer_open(&p, address);
-    peer_send_text(&p, lab_text(&lab,
-                                "%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s"
-                                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                                first, address, lines, strlen(body), body));
-    while (len < sizeof text - 1 && (n = recv(p.fd, text + len, sizeof text - 1 - len, 0)) > 0)
-        len += (size_t)n;
-    text[len] = '\0';
-    peer_close(&p);
-    return lab_text(&lab, "%s", text);
-}
-
-/* What stands between `from` and the next of `ends`. */
-static const char *between(const char *text, const char *from, const char *ends) {
-    const char *start = strstr(text, from);
-    cr_assert(start, "%s is not in %s", from, text);
-    start += strlen(from);
-    return lab_text(&lab, "%.*s", (int)strcspn(start, ends), start);
-}
-
-/* A link's token from "user add"; its first line is the address to open. */
-static const char *token_of(const char *out, const char *address) {
-    cr_assert(strstr(out, lab_text(&lab, "http://%s/#invite=", address)), "%s", out);
-    return between(out, "#invite=", "\r\n");
-}
-
-static void use(const char *address, const char *link, const char *route, const char *json) {
-    cr_assert(strstr(ask(address, "GET /", "", ""), "content-security-policy"));
-    cr_assert(strstr(ask(address, "GET /shared/api.js", "", ""), "text/javascript"));
-    cr_assert(strstr(ask(address, route, "", ""), " 401 "));
-    const char *body = lab_text(&lab, "{\"token\":\"%s\",\"password\":\"" PASSWORD "\"}", link);
-    const char *answer = ask(address, "POST /v1/invite", "", body);
-    cr_assert(strstr(answer, " 200 "), "%s", answer);
-    const char *cookie = lab_text(&lab, "Cookie: %s\r\n", between(answer, "set-cookie: ", ";"));
-    cr_assert(strstr(ask(address, route, cookie, ""), " 200 "));
-    cr_assert(strstr(ask(address, "POST /v1/tokens", cookie, json), " 403 "), "without a proof");
-    cookie = lab_text(&lab, "%sX-Plek-CSRF: %s\r\n", cookie, between(answer, "\"csrf\":\"", "\""));
-    answer = ask(address, "POST /v1/tokens", cookie, json);
-    const char *bearer =
-        lab_text(&lab, "Authorization: Bearer %s\r\n", between(answer, "\"token\":\"", "\""));
-    cr_assert(strstr(ask(address, route, bearer, ""), " 200 "));
-    cr_assert(strstr(ask(address, "GET /v1/users", bearer, ""), " 403 "), "a viewer's token");
-    answer = ask(address, "POST /v1/login", "", "{\"user\":\"ada\",\"password\":\"" PASSWORD "\"}");
+static void use(const char *address, const char *added, const char *route) {
+    cr_assert(strstr(visitor_ask(&lab, address, "GET /", "", ""), "content-security-policy"));
+    cr_assert(strstr(visitor_ask(&lab, address, "GET /shared/api.js", "", ""), "text/javascript"));
+    cr_assert(strstr(visitor_ask(&lab, address, route, "", ""), " 401 "));
+    const char *session = visitor_session(&lab, address, added);
+    const char *cookie = lab_text(&lab, "%.*s\r\n", (int)strcspn(session, "\r"), session);
+    cr_assert(strstr(visitor_ask(&lab, address, route, cookie, ""), " 200 "));
+    cr_assert(strstr(visitor_ask(&lab, address, "POST /v1/tokens", cookie,
+                                 "{\"name\":\"epd\",\"role\":\"viewer\"}"),
+                     " 403 "),
+              "without a proof");
+    const char *bearer = visitor_token(&lab, address, session, "viewer");
+    cr_assert(strstr(visitor_ask(&lab, address, route, bearer, ""), " 200 "));
+    cr_assert(strstr(visitor_ask(&lab, address, "GET /v1/users", bearer, ""), " 403 "),
+              "a viewer's token");
+    const char *answer = visitor_ask(&lab, address, "POST /v1/login", "", LOGIN);
     cr_assert(strstr(answer, " 200 "), "%s", answer);
 }
 
 Test(screens, are_for_those_who_log_in) {
-    static const char token[] = "{\"name\":\"epd\",\"role\":\"viewer\"}";
     lab_open(&lab, "screens");
     network_init(&net, &lab, NULL);
     network_run_hub(&net, NULL);
     struct process *a = network_add(&net, "A", NULL);
-    const char *address = between(lab_read(&lab, a->out), "web=http://", "\r\n");
+    const char *address = visitor_between(&lab, lab_read(&lab, a->out), "web=http://", "\r\n");
     const struct result *r = AGENT_DO(&net, "A", "user", "add", "ada", "--role", "admin");
-    use(address, token_of(r->out, address), "GET /v1/lines", token);
+    use(address, r->out, "GET /v1/lines");
     r = HUB_DO(&net, "user", "add", "ada", "--role", "admin");
-    use(net.address, token_of(r->out, net.address), "GET /v1/members", token);
+    use(net.address, r->out, "GET /v1/members");
     json_t *users = AGENT(&net, "A", "user", "list");
     cr_assert_str_eq(json_string_value(json_object_get(json_array_get(users, 0), "state")),
                      "active");
     AGENT_DO(&net, "A", "user", "remove", "ada");
-    const char *answer =
-        ask(address, "POST /v1/login", "", "{\"user\":\"ada\",\"password\":\"" PASSWORD "\"}");
+    const char *answer = visitor_ask(&lab, address, "POST /v1/login", "", LOGIN);
     cr_assert(strstr(answer, " 401 "), "%s", answer);
     lab_pass(&lab);
     lab_close(&lab);
@@ -114,14 +78,14 @@ Test(screens, show_strangers_what_the_hub_published_by_itself) {
     network_run_hub(&net, NULL);
     EVENTUALLY(published_at() != NULL);
     const char *last = lab_text(&lab, "%s", published_at());
-    const char *answer = ask(net.address, route, "", "");
+    const char *answer = visitor_ask(&lab, net.address, route, "", "");
     cr_assert(strstr(answer, "\"available\":{\"low\":6,\"high\":6}"), "%s", answer);
     lab_kill(&lab, network_process(&net, "hub"));
     network_run_hub(&net, NULL);
     EVENTUALLY(json_object_get(json_object_get(HUB(&net, "status"), "publishing"), "next_at") !=
                json_null());
     cr_assert_str_eq(published_at(), last);
-    answer = ask(net.address, route, "", "");
+    answer = visitor_ask(&lab, net.address, route, "", "");
     cr_assert(strstr(answer, "\"available\":{\"low\":6,\"high\":6}"), "%s", answer);
     lab_pass(&lab);
     lab_close(&lab);

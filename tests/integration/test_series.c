@@ -28,7 +28,7 @@
 #define FIELDS 18 /* of an exported history */
 
 /* AddressSanitizer takes several times as long: every tranche, but shorter ones. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef PLEK_SANITIZED
 #define DAYS_WANTED 480
 #else
 #define DAYS_WANTED DAYS_MAX

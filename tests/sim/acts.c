@@ -37,9 +37,9 @@ bool sim_invite(struct sim *sim, enum role role) {
     if (sim->agent_count == SIM_MAX_AGENTS || !sim->hub.hub)
         return false;
     snprintf(name, sizeof name, "m%d", sim->name_count++);
-    json_t *body =
-        json_pack("{s:s, s:s, s:s, s:I}", "name", name, "role", role_name(role), "address",
-                  "ws://hub.example:1", "expires_ms", (json_int_t)(sim->now_ms + 60 * SIM_DAY_MS));
+    json_int_t expires_ms = sim->now_ms + 60 * SIM_DAY_MS;
+    json_t *body = json_pack("{s:s, s:s, s:s, s:I}", "name", name, "role", role_name(role),
+                             "address", "ws://hub.example:1", "expires_ms", expires_ms);
     enum err err = sim_hub_call(sim, API_POST, "/v1/invitations", body, &answer);
     sim_trace(sim, "invite %s: %s", name, error_name(err));
     const char *uri = err ? NULL : json_string_value(json_object_get(answer, "uri"));

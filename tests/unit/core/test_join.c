@@ -98,10 +98,10 @@ Test(join, addresses_at_their_limits) {
     char text[400], out[INVITE_ADDRESS_MAX];
     struct error e;
     memset(text, 'a', sizeof text);
-    snprintf(text + 63, sizeof text + 63, "%s", ":80");
+    snprintf(text + 63, sizeof text - 63, "%s", ":80");
     cr_expect_eq(address_parse(text, out, &e), ERR_OK, "a label of 63");
     text[63] = 'a';
-    snprintf(text + 64, sizeof text + 64, "%s", ":80");
+    snprintf(text + 64, sizeof text - 64, "%s", ":80");
     cr_expect_eq(address_parse(text, out, &e), ERR_DATA, "a label of 64");
     for (size_t len = 240; len < 300; len++) {
         for (size_t i = 0; i < len; i++)
