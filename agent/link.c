@@ -2,6 +2,7 @@
  * store and the socket. Must not decide anything the machine or the domain decides. */
 #include "link.h"
 
+#include <openssl/ssl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,9 +394,21 @@ static void note_peer_close(struct link *link, struct bytes frame) {
     note_why(link, ERR_UNAVAILABLE, len ? text : "the hub closed the connection");
 }
 
+/* The system's authorities, looked up in their directory when one is needed: read all at once, as
+ * OpenSSL does by default, they take a megabyte for as long as the daemon runs. What the usual
+ * environment variables name is used as everywhere. */
+static int trust_system(SSL_CTX *tls) {
+    const char *file = getenv(X509_get_default_cert_file_env());
+    const char *dir = getenv(X509_get_default_cert_dir_env());
+    if (file)
+        return SSL_CTX_set_default_verify_paths(tls) == 1 ? 0 : 1;
+    return SSL_CTX_load_verify_dir(tls, dir ? dir : X509_get_default_cert_dir()) == 1 ? 0 : 1;
+}
+
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len) {
-    (void)user;
+    if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS)
+        return trust_system(user);
     const struct lws_protocols *protocol = lws_get_protocol(wsi);
     struct link *link = protocol ? protocol->user : NULL;
     if (!link)
@@ -484,7 +497,8 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
     struct lws_context_creation_info info = {
         .vhost_name = "hub",
         .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT, /* a vhost without it gets no client TLS */
+        /* A vhost without the first gets no client TLS; the second: see trust_system. */
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
         .protocols = link->protocols,
         .retry_and_idle_policy = &link->keepalive,
         .connect_timeout_secs = CONNECT_TIMEOUT_S,

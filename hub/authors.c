@@ -7,9 +7,17 @@
 
 #include "array.h"
 
+static struct bytes agent_bytes(const struct public_key *agent) {
+    return bytes_of(agent->b, KEY_LEN);
+}
+
+static struct bytes agent_of(const void *item) {
+    return agent_bytes(&((const struct author *)item)->agent);
+}
+
 void authors_init(struct authors *a, const uint8_t seed[static MAP_SEED_LEN]) {
     *a = (struct authors){.items = NULL};
-    map_init(&a->by_agent, seed);
+    map_init(&a->by_agent, seed, agent_of);
 }
 
 void authors_done(struct authors *a) {
@@ -19,10 +27,6 @@ void authors_done(struct authors *a) {
     map_done(&a->by_agent);
     a->items = NULL;
     a->count = a->cap = 0;
-}
-
-static struct bytes agent_bytes(const struct public_key *agent) {
-    return bytes_of(agent->b, KEY_LEN);
 }
 
 struct author *authors_find(const struct authors *a, const struct public_key *agent) {
@@ -53,5 +57,5 @@ void authors_add(struct authors *a, struct author *take_author) {
     assert(a->count < a->cap);
     assert(a->count == 0 || a->items[a->count - 1]->id < take_author->id);
     a->items[a->count++] = take_author;
-    map_put(&a->by_agent, agent_bytes(&take_author->agent), take_author);
+    map_put(&a->by_agent, take_author);
 }

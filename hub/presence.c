@@ -8,10 +8,22 @@
 
 #define MILLI 1000
 
+static struct bytes key_view(const struct public_key *k) {
+    return bytes_of(k->b, KEY_LEN);
+}
+
+static struct bytes agent_of(const void *item) {
+    return key_view(&((const struct presence_agent *)item)->agent);
+}
+
+static struct bytes member_of(const void *item) {
+    return key_view(&((const struct presence_member *)item)->member);
+}
+
 void presence_init(struct presence *p, const uint8_t seed[static MAP_SEED_LEN]) {
     *p = (struct presence){.agents = NULL};
-    map_init(&p->by_agent, seed);
-    map_init(&p->by_member, seed);
+    map_init(&p->by_agent, seed, agent_of);
+    map_init(&p->by_member, seed, member_of);
 }
 
 void presence_done(struct presence *p) {
@@ -26,10 +38,6 @@ void presence_done(struct presence *p) {
     p->agents = NULL;
     p->members = NULL;
     p->agent_count = p->agent_cap = p->member_count = p->member_cap = 0;
-}
-
-static struct bytes key_view(const struct public_key *k) {
-    return bytes_of(k->b, KEY_LEN);
 }
 
 /* A zeroed item, and room for it in list and map; NULL without memory. */
@@ -64,7 +72,7 @@ static struct presence_agent *make_agent(struct presence *p, const struct public
         return NULL;
     made->agent = *agent;
     p->agents[p->agent_count++] = made;
-    map_put(&p->by_agent, key_view(&made->agent), made);
+    map_put(&p->by_agent, made);
     return made;
 }
 
@@ -103,7 +111,7 @@ static struct presence_member *make_member(struct presence *p, const struct publ
         return NULL;
     *made = (struct presence_member){.member = *member};
     p->members[p->member_count++] = made;
-    map_put(&p->by_member, key_view(&made->member), made);
+    map_put(&p->by_member, made);
     return made;
 }
 

@@ -268,8 +268,7 @@ static enum err read_wanted(const struct hub *hub, const struct api_request *req
     struct json_at name = json_member(&root, "name"), role = json_optional(&root, "role"),
                    expires = json_optional(&root, "expires_ms"),
                    address = json_optional(&root, "address");
-    snprintf(w.invitation.name, sizeof w.invitation.name, "%s",
-             json_text(&name, 1, NAME_MAX_BYTES));
+    w.invitation.name = json_text(&name, 1, NAME_MAX_BYTES); /* the request's */
     const char *role_text = json_present(&role) ? json_text(&role, 1, 40) : "provider";
     const char *address_text =
         json_present(&address) ? json_text(&address, 1, INVITE_ADDRESS_MAX - 1) : "";

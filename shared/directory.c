@@ -37,7 +37,7 @@ const char *member_state_name(enum member_state s) {
     return "removed";
 }
 
-void directory_fold(char out[static NAME_MAX_BYTES + 1], const char *name) {
+void directory_fold(char *out, const char *name) {
     size_t i = 0;
     for (; name[i] && i < NAME_MAX_BYTES; i++) {
         bool upper = name[i] >= 'A' && name[i] <= 'Z';
@@ -81,16 +81,32 @@ void *directory_take_zeroed(size_t size, struct error *e) {
     return made;
 }
 
+static struct bytes member_key(const void *item) {
+    return key_bytes(&((const struct member *)item)->key);
+}
+
+static struct bytes agent_key(const void *item) {
+    return key_bytes(&((const struct member_agent *)item)->agent);
+}
+
+static struct bytes invite_key(const void *item) {
+    return key_bytes(&((const struct invitation *)item)->invite);
+}
+
+static struct bytes name_key(const void *item) {
+    return bytes_str(((const struct name_record *)item)->folded);
+}
+
 enum err directory_new(const struct public_key *network, struct directory **ret, struct error *e) {
     struct directory *d = (struct directory *)directory_take_zeroed(sizeof(*d), e);
     if (!d) {
         return ERR_NO_MEMORY;
     }
     d->network = *network;
-    map_init(&d->by_member, network->b);
-    map_init(&d->by_agent, network->b);
-    map_init(&d->by_invite, network->b);
-    map_init(&d->by_name, network->b);
+    map_init(&d->by_member, network->b, member_key);
+    map_init(&d->by_agent, network->b, agent_key);
+    map_init(&d->by_invite, network->b, invite_key);
+    map_init(&d->by_name, network->b, name_key);
     *ret = d;
     return ERR_OK;
 }

@@ -21,7 +21,7 @@ const char *member_state_name(enum member_state s);
 
 struct member {
     struct public_key key;
-    char name[NAME_MAX_BYTES + 1];
+    const char *name; /* the directory's */
     enum role role;
     enum member_state state;
     struct hash next_member;
@@ -39,7 +39,7 @@ struct member_agent {
 };
 struct invitation {
     struct public_key invite;
-    char name[NAME_MAX_BYTES + 1];
+    const char *name; /* borrowed; of those in a directory, the directory's */
     enum role role;
     int64_t expires_ms;
     bool replaced; /* by a newer one for the same name, before it was used */

@@ -118,7 +118,7 @@ static enum err read_invited(const struct directory *d, const Plek__HubInvited *
                          "'%s' is or was a member of this network; choose another name",
                          message->name);
     }
-    memcpy(made.name, message->name, strlen(message->name) + 1);
+    made.name = message->name;
     made.role = (enum role)message->role;
     made.expires_ms = message->expires_ms;
     *ret = made;
@@ -132,25 +132,30 @@ static enum err add_invitation(struct directory *d, const struct invitation *mad
     if (code != ERR_OK) {
         return code;
     }
+    size_t name_size = strlen(made->name) + 1;
     struct name_record *known = own_name(d, made->name), *name = known;
-    struct invitation *item = (struct invitation *)directory_take_zeroed(sizeof(*item), e);
+    struct invitation_record *record =
+        (struct invitation_record *)directory_take_zeroed(sizeof(*record) + name_size, e);
     if (!known) {
-        name = (struct name_record *)directory_take_zeroed(sizeof(*name), e);
+        name = (struct name_record *)directory_take_zeroed(sizeof(*name) + name_size, e);
     }
-    if (!item || !name) {
-        free(item);
+    if (!record || !name) {
+        free(record);
         free(known ? NULL : name);
         return ERR_NO_MEMORY;
     }
+    struct invitation *item = &record->invitation;
     *item = *made;
+    memcpy(record->name, made->name, name_size);
+    item->name = record->name;
     directory_push(&d->invitations, item);
-    map_put(&d->by_invite, key_bytes(&item->invite), item);
+    map_put(&d->by_invite, item);
     if (known) {
         known->invitation->replaced = true;
     } else {
         directory_fold(name->folded, made->name);
         directory_push(&d->names, name);
-        map_put(&d->by_name, bytes_str(name->folded), name);
+        map_put(&d->by_name, name);
     }
     name->invitation = item;
     return ERR_OK;
@@ -164,8 +169,9 @@ static enum err apply_invited(struct directory *d, const struct event *event, st
     }
     struct invitation made;
     code = read_invited(d, message, &made, e);
+    code = code != ERR_OK ? code : add_invitation(d, &made, e);
     codec_free(message);
-    return code != ERR_OK ? code : add_invitation(d, &made, e);
+    return code;
 }
 
 /* ---- admitted, certified ---- */
@@ -227,7 +233,7 @@ static void put_agent(struct directory *d, struct member_agent *take_item, const
                                        .serial = cert->serial,
                                        .not_after_ms = cert->not_after_ms};
     directory_push(&d->agents, take_item);
-    map_put(&d->by_agent, key_bytes(&take_item->agent), take_item);
+    map_put(&d->by_agent, take_item);
 }
 
 static enum err admit(struct directory *d, const struct join *join, struct bytes request,
@@ -246,14 +252,14 @@ static enum err admit(struct directory *d, const struct join *join, struct bytes
     }
     struct invitation *invitation = own_invitation(d, &join->invite);
     member->key = join->cert.member;
-    memcpy(member->name, invitation->name, sizeof(member->name));
+    member->name = invitation->name;
     member->role = invitation->role;
     member->state = MEMBER_ADMITTED;
     member->next_member = join->next_member;
     member->since_ms = claimed_ms;
     member->agents = 1;
     directory_push(&d->members, member);
-    map_put(&d->by_member, key_bytes(&member->key), member);
+    map_put(&d->by_member, member);
     put_agent(d, agent, &join->cert, member);
     own_name(d, member->name)->member = member;
     invitation->used = true;

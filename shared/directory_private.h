@@ -10,9 +10,15 @@
 
 /* A name that was given once, in the form that tells names apart. */
 struct name_record {
-    char folded[NAME_MAX_BYTES + 1];
     const struct member *member;   /* NULL: only invited so far */
     struct invitation *invitation; /* the newest one for this name */
+    char folded[];
+};
+
+/* An invitation, and behind it the name that it and the member made of it point to. */
+struct invitation_record {
+    struct invitation invitation;
+    char name[];
 };
 
 /* Older charters stay: pointers to them were handed out. */
@@ -42,8 +48,9 @@ enum err directory_reserve(struct list *l, struct map *m, struct error *e) MUST_
 void directory_push(struct list *l, void *take_item);      /* room is reserved */
 void *directory_take_zeroed(size_t size, struct error *e); /* NULL and ERR_NO_MEMORY in *e */
 void charter_record_free(struct charter_record *r);
-/* ASCII letters without case: names that differ only there are one name. */
-void directory_fold(char out[static NAME_MAX_BYTES + 1], const char *name);
+/* ASCII letters without case: names that differ only there are one name. `out` has room for the
+ * name, of which NAME_MAX_BYTES count, and its NUL. */
+void directory_fold(char *out, const char *name);
 
 static inline struct bytes key_bytes(const struct public_key *k) {
     return bytes_of(k->b, KEY_LEN);

@@ -1,5 +1,5 @@
-/* Owns a small hash table from bytes to items.
- * Must not own keys or items, nor take any out: what it serves only ever grows. */
+/* Owns a small hash table of items.
+ * Must not own the items, nor take any out: what it serves only ever grows. */
 #include "map.h"
 
 #include <assert.h>
@@ -11,13 +11,13 @@
 
 _Static_assert(MAP_SEED_LEN == crypto_shorthash_KEYBYTES, "the seed is the hash's key");
 
-void map_init(struct map *m, const uint8_t seed[static MAP_SEED_LEN]) {
-    *m = (struct map){.slots = NULL};
+void map_init(struct map *m, const uint8_t seed[static MAP_SEED_LEN], map_key *key_of) {
+    *m = (struct map){.key_of = key_of};
     memcpy(m->seed, seed, MAP_SEED_LEN);
 }
 
 void map_done(struct map *m) {
-    free(m->slots);
+    free((void *)m->slots);
     m->slots = NULL;
     m->cap = m->count = 0;
 }
@@ -32,10 +32,9 @@ static uint64_t hash_of(const struct map *m, struct bytes key) {
 }
 
 /* The slot that holds the key, or the free one where it would go. */
-static struct map_slot *slot_of(struct map_slot *slots, size_t cap, uint64_t hash,
-                                struct bytes key) {
-    size_t at = (size_t)hash & (cap - 1);
-    while (slots[at].item && (slots[at].hash != hash || !bytes_equal(slots[at].key, key))) {
+static const void **slot_of(const struct map *m, const void **slots, size_t cap, struct bytes key) {
+    size_t at = (size_t)hash_of(m, key) & (cap - 1);
+    while (slots[at] && !bytes_equal(m->key_of(slots[at]), key)) {
         at = (at + 1) & (cap - 1);
     }
     return &slots[at];
@@ -47,27 +46,26 @@ enum err map_reserve(struct map *m, struct error *e) {
         return ERR_OK;
     }
     size_t cap = m->cap > 0 ? m->cap * 2 : MAP_FIRST_CAP;
-    struct map_slot *slots = (struct map_slot *)calloc(cap, sizeof(*slots));
+    const void **slots = (const void **)calloc(cap, sizeof(*slots));
     if (!slots) {
         return error_set(e, ERR_NO_MEMORY, "no memory for a table of %zu slots", cap);
     }
     for (size_t i = 0; i < m->cap; i++) {
-        if (m->slots[i].item) {
-            *slot_of(slots, cap, m->slots[i].hash, m->slots[i].key) = m->slots[i];
+        if (m->slots[i]) {
+            *slot_of(m, slots, cap, m->key_of(m->slots[i])) = m->slots[i];
         }
     }
-    free(m->slots);
+    free((void *)m->slots);
     m->slots = slots;
     m->cap = cap;
     return ERR_OK;
 }
 
-void map_put(struct map *m, struct bytes key, const void *item) {
+void map_put(struct map *m, const void *item) {
     assert(item && m->count < m->cap);
-    uint64_t hash = hash_of(m, key);
-    struct map_slot *slot = slot_of(m->slots, m->cap, hash, key);
-    assert(!slot->item);
-    *slot = (struct map_slot){hash, key, item};
+    const void **slot = slot_of(m, m->slots, m->cap, m->key_of(item));
+    assert(!*slot);
+    *slot = item;
     m->count++;
 }
 
@@ -75,5 +73,5 @@ const void *map_get(const struct map *m, struct bytes key) {
     if (m->cap == 0) {
         return NULL;
     }
-    return slot_of(m->slots, m->cap, hash_of(m, key), key)->item;
+    return *slot_of(m, m->slots, m->cap, key);
 }

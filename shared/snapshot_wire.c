@@ -44,6 +44,10 @@ static void draft_done(struct draft *d) {
     map_done(&d->by_word);
 }
 
+static struct bytes word_key(const void *item) {
+    return bytes_str(*(char *const *)item);
+}
+
 static enum err draft_init(struct draft *d, const struct snapshot *s, struct error *e) {
     static const uint8_t seed[MAP_SEED_LEN] = {0}; /* the order of words comes from the lines */
     size_t attributes = 0;
@@ -52,7 +56,7 @@ static enum err draft_init(struct draft *d, const struct snapshot *s, struct err
     }
     size_t words = s->line_count + 2 * attributes;
     *d = (struct draft){.message = PLEK__SNAPSHOT__INIT};
-    map_init(&d->by_word, seed);
+    map_init(&d->by_word, seed, word_key);
     d->sites = (Plek__SiteCard *)calloc(s->site_count + 1, sizeof(*d->sites));
     d->lines = (Plek__Line *)calloc(s->line_count + 1, sizeof(*d->lines));
     d->attributes = (uint32_t *)calloc(2 * attributes + 1, sizeof(*d->attributes));
@@ -84,7 +88,7 @@ static enum err word(struct draft *d, const char *text, uint32_t *ret, struct er
     if (!slot) {
         slot = &d->words[d->word_count];
         d->words[d->word_count++] = lend(text);
-        map_put(&d->by_word, bytes_str(text), slot);
+        map_put(&d->by_word, slot);
     }
     *ret = (uint32_t)(slot - d->words);
     return ERR_OK;

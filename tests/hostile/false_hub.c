@@ -65,9 +65,10 @@ static void append_event(struct false_hub *h, uint32_t kind, struct buf *take_pa
 static void append_invited(struct false_hub *h, const struct public_key *key, const char *name) {
     struct error e = {0};
     struct buf out;
-    struct invitation i = {
-        .invite = *key, .role = ROLE_PROVIDER, .expires_ms = clock_wall_ms() + 24 * HOUR_MS};
-    snprintf(i.name, sizeof i.name, "%s", name);
+    struct invitation i = {.invite = *key,
+                           .name = name,
+                           .role = ROLE_PROVIDER,
+                           .expires_ms = clock_wall_ms() + 24 * HOUR_MS};
     buf_init(&out, VIEW_MAX_BYTES);
     cr_assert_eq(event_invited(&i, &out, &e), ERR_OK, "%s", e.detail);
     append_event(h, ENTRY_HUB_INVITED, &out);

@@ -1,4 +1,5 @@
 /* wss: a hub with a certificate, agents that know its authority, and ones that do not. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "network.h"
@@ -97,6 +98,25 @@ Test(tls, wrong_authority_is_refused_and_said) {
     EVENTUALLY(strstr(lab_log(&lab, p), "code=certificate"));
     cr_assert_not(network_connected(&net, "A"));
     lab_stop(&lab, p);
+    lab_pass(&lab);
+}
+
+/* The system's authorities are looked up one by one, in their directory or in one file. */
+Test(tls, authorities_of_the_system_are_trusted) {
+    make_certificate("hub");
+    const char *address = run_hub(), *authorities = lab_path(&lab, "authorities");
+    LAB_OK(&lab, "mkdir", authorities);
+    LAB_OK(&lab, "cp", lab_path(&lab, "hub.pem"), authorities);
+    LAB_OK(&lab, "openssl", "rehash", authorities);
+    unsetenv("SSL_CERT_FILE");
+    setenv("SSL_CERT_DIR", authorities, 1);
+    AGENT_DO(&net, "A", "init", "--unsealed");
+    AGENT_DO(&net, "A", "join", invite("A", address));
+    unsetenv("SSL_CERT_DIR");
+    setenv("SSL_CERT_FILE", lab_path(&lab, "hub.pem"), 1);
+    AGENT_DO(&net, "B", "init", "--unsealed");
+    AGENT_DO(&net, "B", "join", invite("B", address));
+    cr_assert_eq(json_array_size(HUB(&net, "member", "list")), 2);
     lab_pass(&lab);
 }
 

@@ -43,9 +43,12 @@ static void admit(struct many *m, int number) {
     make_pair(m, &r->agent);
     entropy_fill(&m->w.entropy, seed, sizeof seed);
     box_pair_from_seed(&r->box, seed);
-    struct invitation invitation = {
-        .invite = invite.pub, .role = ROLE_PROVIDER, .expires_ms = m->w.now_ms + WORLD_DAY};
-    snprintf(invitation.name, sizeof invitation.name, "M%d", number);
+    char name[NAME_MAX_BYTES + 1];
+    snprintf(name, sizeof name, "M%d", number);
+    struct invitation invitation = {.invite = invite.pub,
+                                    .name = name,
+                                    .role = ROLE_PROVIDER,
+                                    .expires_ms = m->w.now_ms + WORLD_DAY};
     struct cert who = {.network = m->w.hub.pub,
                        .member = member.pub,
                        .agent = r->agent.pub,

@@ -157,8 +157,7 @@ static void join(struct world *w, struct world_agent *a, enum role role) {
     struct sign_pair pair;
     sign_pair_from_seed(&pair, invite.seed);
     struct invitation invitation = {
-        .invite = pair.pub, .role = role, .expires_ms = w->now_ms + WORLD_DAY};
-    memcpy(invitation.name, a->name, sizeof invitation.name);
+        .invite = pair.pub, .name = a->name, .role = role, .expires_ms = w->now_ms + WORLD_DAY};
     HUB_EVENT(w, ENTRY_HUB_INVITED, event_invited(&invitation, out, &e));
     RUN_OK(agent_join_begin(a->agent, &invite, bytes_of(NULL, 0), w->now_ms, &e));
     RUN_OK(agent_session_fill(a->agent, &config, &e));

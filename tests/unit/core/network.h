@@ -128,10 +128,10 @@ static inline enum err network_charter(struct network *n, uint32_t version, cons
 static inline enum err network_invited(struct network *n, uint32_t number, const char *name,
                                        enum role role, struct error *e) {
     struct invitation i = {.invite = network_invite(number).pub,
+                           .name = name,
                            .role = role,
                            .expires_ms = NETWORK_T0 + INT64_C(86400000)};
     enum err code = ERR_INTERNAL;
-    snprintf(i.name, sizeof(i.name), "%s", name);
     NETWORK_EVENT(code, n, ENTRY_HUB_INVITED, event_invited(&i, out, e), e);
     return code;
 }

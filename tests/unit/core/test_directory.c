@@ -189,13 +189,15 @@ Test(directory, names_that_pass_for_something_else_are_refused) {
         "",     "@hub",
         " lid", "lid ",
         "a\nb", "a\x1B[1m",
-        "\xFF", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"};
+        "\xFF", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF-"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct invitation in = {.role = ROLE_PROVIDER, .expires_ms = 1};
+        struct invitation in = {.invite = network_invite(1).pub,
+                                .name = bad[i],
+                                .role = ROLE_PROVIDER,
+                                .expires_ms = 1};
         struct buf out;
         struct error e = {0};
         buf_init(&out, 1024);
-        snprintf(in.name, sizeof(in.name), "%s", bad[i]);
         cr_assert_eq(event_invited(&in, &out, &e), ERR_DATA, "%s", bad[i]);
         cr_assert_eq(out.len, 0u);
         buf_done(&out);
