@@ -137,6 +137,28 @@ static void go_offline(struct sim *sim, int i) {
         sim_agent_connect_soon(sim, i, 0);
 }
 
+/* In the middle of whatever is under way. */
+static void on_amid(struct sim *sim, const struct sim_event *event) {
+    int i = (int)prng_below(&sim->prng, (uint64_t)sim->agent_count);
+    (void)event;
+    sim_trace(sim, "amid all that:");
+    if (prng_chance(&sim->prng, 500))
+        sim_act_decide(sim, i);
+    else if (sim->hub.hub)
+        change_member(sim);
+}
+
+/* Somebody sets a clock, or a machine woke up with another one. */
+static void jump_clock(struct sim *sim, int i) {
+    int64_t by_ms = prng_between(&sim->prng, -SIM_DAY_MS / 2, SIM_DAY_MS / 2);
+    int64_t *skew = prng_chance(&sim->prng, 300) ? &sim->hub.skew_ms : &sim->agents[i].skew_ms;
+    *skew = prng_chance(&sim->prng, 300) ? 0 : by_ms;
+    sim_trace(sim, "the clock of %s jumps to %+lld ms",
+              skew == &sim->hub.skew_ms ? "the hub" : sim->agents[i].name, (long long)*skew);
+    if (skew != &sim->hub.skew_ms && sim->agents[i].agent)
+        sim_agent_outbox(sim, i);
+}
+
 static void pass_time(struct sim *sim) {
     static const int64_t most[] = {2000, 120000, 7200000, SIM_DAY_MS, 8 * SIM_DAY_MS};
     static const unsigned odds[] = {400, 750, 900, 980, 1000};
@@ -144,7 +166,10 @@ static void pass_time(struct sim *sim) {
     size_t i = 0;
     while (roll >= odds[i])
         i++;
-    sim_run_until(sim, sim->now_ms + prng_between(&sim->prng, 0, most[i]));
+    int64_t until_ms = sim->now_ms + prng_between(&sim->prng, 0, most[i]);
+    if (sim_hits(sim, sim->climate.amid))
+        sim_schedule(sim, prng_between(&sim->prng, 0, until_ms - sim->now_ms), SIM_HUB, on_amid);
+    sim_run_until(sim, until_ms);
 }
 
 static void crash_one(struct sim *sim) {
@@ -174,6 +199,8 @@ void sim_act(struct sim *sim) {
         go_offline(sim, i);
     else if (roll < 925)
         crash_one(sim);
+    else if (roll < 965 && sim->climate.skewed)
+        jump_clock(sim, i);
     if (!sim->failed)
         pass_time(sim);
 }

@@ -114,7 +114,7 @@ static void change_partner(struct sim *sim, int i) {
     struct ledger_truth meant = *ledger_truth(sim, i);
     if (other == i)
         return;
-    uint32_t bit = 1u << other;
+    uint64_t bit = SIM_BIT(other);
     bool adds = !(meant.approved & bit) || prng_chance(&sim->prng, 300);
     meant.approved = adds ? meant.approved | bit : meant.approved & ~bit;
     char name[48];
@@ -125,17 +125,17 @@ static void change_partner(struct sim *sim, int i) {
 /* ---- policies ---- */
 
 static void draw_policy(struct sim *sim, int i, struct ledger_policy *ret) {
-    uint32_t everybody = (1u << sim->agent_count) - 1;
+    uint64_t everybody = SIM_BIT(sim->agent_count) - 1;
     bool by_service = prng_chance(&sim->prng, 500);
     *ret = (struct ledger_policy){.count = 1 + (size_t)prng_below(&sim->prng, 3)};
-    uint32_t left = everybody | 1u << SIM_HUB;
+    uint64_t left = everybody | SIM_BIT(SIM_HUB);
     for (size_t n = 0; n < ret->count; n++) {
         struct ledger_audience *a = &ret->list[n];
         snprintf(a->name, sizeof a->name, "%c", (char)('a' + (int)n));
         snprintf(a->precision, sizeof a->precision, "%s",
                  prng_chance(&sim->prng, 650) ? "exact" : "band");
-        uint32_t some = (uint32_t)prng_next(&sim->prng) | (uint32_t)prng_next(&sim->prng);
-        a->members = (by_service ? everybody | 1u << SIM_HUB : left) & some & ~(1u << i);
+        uint64_t some = prng_next(&sim->prng) | prng_next(&sim->prng);
+        a->members = (by_service ? everybody | SIM_BIT(SIM_HUB) : left) & some & ~SIM_BIT(i);
         left &= ~a->members;
         /* Per service a member stands in one audience at most. */
         a->services = by_service ? 1u << n : ALL_SERVICES;
@@ -148,9 +148,9 @@ static json_t *policy_json(struct sim *sim, const struct ledger_policy *p) {
         const struct ledger_audience *a = &p->list[n];
         json_t *members = json_array(), *codes = json_array();
         for (int m = 0; m < sim->agent_count; m++)
-            if (a->members & 1u << m)
+            if (a->members & SIM_BIT(m))
                 json_array_append_new(members, json_string(sim->agents[m].name));
-        if (a->members & 1u << SIM_HUB)
+        if (a->members & SIM_BIT(SIM_HUB))
             json_array_append_new(members, json_string("@hub"));
         for (uint32_t s = 0; s < SERVICES; s++)
             if (a->services != ALL_SERVICES && a->services & 1u << s)
@@ -177,8 +177,8 @@ static void apply_policy(struct sim *sim, int i, const struct ledger_policy *pol
     struct ledger_policy given = *policy;
     meant.policy = *policy;
     if (sim->mutation == MUTATION_WIDE_POLICY && given.count > 0)
-        given.list[0].members |= 1u << prng_below(&sim->prng, (uint64_t)sim->agent_count);
-    given.list[0].members &= ~(1u << i);
+        given.list[0].members |= SIM_BIT(prng_below(&sim->prng, (uint64_t)sim->agent_count));
+    given.list[0].members &= ~SIM_BIT(i);
     json_t *json = policy_json(sim, &given);
     char *text = json_dumps(json, JSON_COMPACT);
     char name[160];
@@ -227,14 +227,26 @@ void sim_act_agent(struct sim *sim, int i) {
     }
 }
 
+void sim_act_decide(struct sim *sim, int i) {
+    struct ledger_policy policy;
+    if (!ready(sim, i))
+        return;
+    if (prng_chance(&sim->prng, 400)) {
+        change_partner(sim, i);
+        return;
+    }
+    draw_policy(sim, i, &policy);
+    apply_policy(sim, i, &policy);
+}
+
 void sim_act_first(struct sim *sim, int i) {
     struct ledger_policy policy;
     for (int n = 0; n < 3 && ready(sim, i); n++)
         write_agent(sim, i, set_figures, NULL, "sets figures", ledger_truth(sim, i));
     for (int other = 0; other < sim->agent_count && ready(sim, i); other++) {
         struct ledger_truth meant = *ledger_truth(sim, i);
-        meant.approved |= 1u << other;
-        if (other != i && prng_chance(&sim->prng, 800))
+        meant.approved |= SIM_BIT(other);
+        if (other != i && prng_chance(&sim->prng, sim->climate.crowd ? 100 : 800))
             write_agent(sim, i, approve, sim->agents[other].name, "approves", &meant);
     }
     if (!ready(sim, i))

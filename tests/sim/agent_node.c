@@ -90,7 +90,7 @@ static bool from_the_wire(enum agent_effect_kind kind) {
 /* True: the session is over. */
 static bool carry_out(struct sim *sim, struct sim_conn *c, struct agent_effect *effect) {
     struct sim_agent *a = &sim->agents[c->agent];
-    if (from_the_wire(effect->kind) && c->to[SIDE_AGENT].tainted)
+    if (from_the_wire(effect->kind) && c->to[SIDE_AGENT].tainted && !c->held_back)
         sim_fail(sim, "%s acts on a connection whose bytes were altered", a->name);
     switch (effect->kind) {
     case AGENT_EFFECT_SEND:
@@ -172,12 +172,13 @@ void sim_agent_pump(struct sim *sim, struct sim_conn *c) {
     struct sim_agent *a = &sim->agents[c->agent];
     struct agent_effect effect;
     bool over = false;
-    while (!over && a->step_count < SIM_BATCH_MAX &&
+    while (!over && a->step_count < sim->climate.batch &&
            agent_session_next(c->agent_session, &effect)) {
         over = carry_out(sim, c, &effect);
         if (effect.data)
             blob_unref(effect.data);
     }
+    c->held_back |= !over && a->step_count >= sim->climate.batch;
     note_established(sim, c);
     set_outbox_timer(sim, c->agent);
     if (over)

@@ -10,7 +10,19 @@
 #define GROUP_MAX_JOBS 200
 #define IDLE_MS 250
 
+int64_t sim_hub_clock(const struct sim *sim) {
+    return sim->now_ms + sim->hub.skew_ms;
+}
+
 /* ---- queues ---- */
+
+bool sim_hub_full(const struct sim *sim) {
+    const struct sim_hub *h = &sim->hub;
+    size_t under_way = h->store.count + h->done.count;
+    for (int i = 0; i < SIM_WORKERS; i++)
+        under_way += h->verify[i].count;
+    return sim->climate.queue > 0 && under_way >= sim->climate.queue;
+}
 
 static void put(struct sim_queue *q, struct sim_job *job) {
     job->next = NULL;
@@ -133,7 +145,7 @@ static void greet(struct sim *sim, struct sim_job *job) {
         fail(job, job->code, &refused);
         return;
     }
-    if (hub_greet(sim->hub.hub, &job->hello, sim->now_ms, &job->greeting, &e))
+    if (hub_greet(sim->hub.hub, &job->hello, sim_hub_clock(sim), &job->greeting, &e))
         fail(job, e.code, &e);
 }
 
@@ -145,7 +157,7 @@ static void accept_entry(struct sim *sim, struct sim_job *job) {
     const struct header *h = &job->entry->header;
     job->entry_head = (struct head){h->incarnation, h->seq, job->entry->hash};
     enum err err = hub_accept(sim->hub.hub, job->entry, blob_bytes(job->data), &job->agent,
-                              sim->now_ms, &verdict, &job->head, &job->error, &e);
+                              sim_hub_clock(sim), &verdict, &job->head, &job->error, &e);
     if (err)
         fail(job, err, &e);
     else if (verdict == FEED_REJECT || verdict == FEED_FORK)
@@ -221,7 +233,7 @@ static void run_single(struct sim *sim, struct sim_job *job) {
     if (job->kind == JOB_LOAD && job->code == ERR_OK)
         falsify(sim, &job->page);
     else if (job->kind == JOB_NOTE)
-        hub_note_session(sim->hub.hub, &job->agent, job->connected, sim->now_ms);
+        hub_note_session(sim->hub.hub, &job->agent, job->connected, sim_hub_clock(sim));
 }
 
 static void on_idle(struct sim *sim, const struct sim_event *event) {
@@ -232,7 +244,7 @@ static void on_idle(struct sim *sim, const struct sim_event *event) {
     if (h->store.count > 0)
         return;
     sim_disk_arm(sim, &h->disk);
-    bool more = hub_idle(h->hub, sim->now_ms);
+    bool more = hub_idle(h->hub, sim_hub_clock(sim));
     if (sim_disk_disarm(&h->disk)) {
         sim_hub_crash(sim);
         return;
@@ -368,7 +380,7 @@ enum err sim_hub_call(struct sim *sim, enum api_method method, const char *path,
                                   .body = take_body,
                                   .actor = "sim",
                                   .role = API_ADMIN,
-                                  .now_ms = sim->now_ms};
+                                  .now_ms = sim_hub_clock(sim)};
     json_t *answer = NULL;
     if (method != API_GET) {
         sim_disk_arm(sim, &h->disk);

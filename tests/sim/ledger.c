@@ -198,7 +198,7 @@ static void check_pictures(struct sim *sim) {
         if (!state || !bytes_equal(blob_bytes(state->plain), ledger_blob(q, 4)))
             sim_fail(sim, "the hub's picture of %s is not what was sealed as %llu",
                      author < 0 ? "a stranger" : sim_name(sim, author), (unsigned long long)seq);
-        else if (!(ledger_holders(sim, author, &state->key_id) & 1u << SIM_HUB))
+        else if (!(ledger_holders(sim, author, &state->key_id) & SIM_BIT(SIM_HUB)))
             sim_fail(sim, "the hub opened a view of %s that was not for it", sim_name(sim, author));
     }
     sqlite3_finalize(q);

@@ -12,7 +12,8 @@
  * bits of services their place in acts.h's list. */
 struct ledger_audience {
     char name[16], precision[16];
-    uint32_t members, services;
+    uint64_t members;
+    uint32_t services;
 };
 struct ledger_policy {
     size_t count;
@@ -23,7 +24,7 @@ struct ledger_policy {
 struct ledger_truth {
     uint64_t rows; /* digest of its own tables */
     struct ledger_policy policy;
-    uint32_t approved;
+    uint64_t approved;
 };
 
 void ledger_open(struct sim *sim);
@@ -58,6 +59,9 @@ void ledger_sent(struct sim *sim, int agent, const struct head *head);
 /* ---- what arrives ---- */
 /* Every picture and key of a reader against what was sealed. */
 void ledger_check_reader(struct sim *sim, int reader);
+/* After each step, of all readers and the hub: no key and no figure that policy did not allow when
+ * it was granted or sealed, and none finer than its precision then. */
+void ledger_check_allowed(struct sim *sim);
 /* At the end, after the network healed. */
 void ledger_check_convergence(struct sim *sim);
 

@@ -157,7 +157,7 @@ static struct snapshot *hub_sees(struct sim *sim, int author, const char *servic
                 continue;
             memcpy(done[done_count++], state->audience, AUDIENCE_ID_LEN);
             struct snapshot *snapshot = NULL;
-            if (!(ledger_holders(sim, author, &state->key_id) & 1u << SIM_HUB) ||
+            if (!(ledger_holders(sim, author, &state->key_id) & SIM_BIT(SIM_HUB)) ||
                 snapshot_decode(blob_bytes(state->plain), &snapshot, NULL) != ERR_OK)
                 continue;
             for (size_t n = 0; n < snapshot->line_count; n++)

@@ -13,6 +13,8 @@ struct sealed_state {
     uint8_t audience[AUDIENCE_ID_LEN];
     struct hash key_id;
     struct blob *plain;
+    uint64_t allowed; /* bits of readers that policy allowed when it was sealed */
+    bool exact;       /* the precision then */
 };
 struct sealed_grant {
     struct hash key_id;
@@ -73,7 +75,7 @@ struct sealed *ledger_find(struct sim *sim, int author, uint64_t incarnation, ui
 const struct sealed_state *ledger_state(const struct sealed *s, const uint8_t *audience);
 const struct sealed_key *ledger_find_key(struct sim *sim, int author, const struct hash *key_id);
 /* Bits of the readers that were ever given this key. */
-uint32_t ledger_holders(struct sim *sim, int author, const struct hash *key_id);
+uint64_t ledger_holders(struct sim *sim, int author, const struct hash *key_id);
 void ledger_sealed_done(struct sealed *s);
 /* By the administrator's decisions and what the author knows of the network. */
 bool ledger_allows(struct sim *sim, int author, const char *audience, int reader);

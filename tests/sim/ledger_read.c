@@ -119,7 +119,7 @@ static void check_picture(struct sim *sim, int reader, const struct found *f) {
     if (!state)
         sim_fail(sim, "%s holds a picture of %s that was never sealed as %llu", who, whom,
                  (unsigned long long)f->head.seq);
-    else if (!(ledger_holders(sim, f->author, &state->key_id) & 1u << reader))
+    else if (!(ledger_holders(sim, f->author, &state->key_id) & SIM_BIT(reader)))
         sim_fail(sim, "%s holds a picture of %s that was not sealed for it", who, whom);
     else if (f->head.seq < mark->head.seq || f->counter < mark->counter)
         sim_fail(sim, "%s's picture of %s goes back from %llu to %llu", who, whom,
@@ -152,7 +152,7 @@ static void check_keys(struct sim *sim, int reader) {
         struct hash key_id;
         int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
         bool given = author >= 0 && ledger_hash(q, 1, &key_id) &&
-                     ledger_holders(sim, author, &key_id) & 1u << reader;
+                     ledger_holders(sim, author, &key_id) & SIM_BIT(reader);
         if (!given)
             sim_fail(sim, "%s holds a key that nobody granted it", sim_name(sim, reader));
     }
@@ -174,6 +174,92 @@ void ledger_check_reader(struct sim *sim, int reader) {
     }
     sqlite3_finalize(q);
     check_keys(sim, reader);
+    sim->seen.checks++;
+}
+
+/* ---- after each step ---- */
+
+static void check_exactness(struct sim *sim, int reader, int64_t picture) {
+    sqlite3_stmt *q = ledger_query(
+        ledger_agent_db(sim, reader),
+        "SELECT count(*) FROM seen_line WHERE picture = ? AND coalesce(available, total, occupied, "
+        "held, blocked, need) IS NOT NULL");
+    sqlite3_bind_int64(q, 1, picture);
+    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int64(q, 0) > 0)
+        sim_fail(sim, "%s holds a figure finer than the precision at which it was sealed",
+                 sim_name(sim, reader));
+    sqlite3_finalize(q);
+}
+
+/* Who joins an audience is granted its key of now, and sees what was sealed under it before: policy
+ * allowed that when the grant was sealed (ledger_seal.c). */
+static bool granted_later(struct sim *sim, int author, const struct sealed *s,
+                          const struct sealed_state *state, int reader) {
+    const struct author_ledger *l = &sim->ledger->authors[author];
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t g = 0; g < l->list[i].grant_count && l->list[i].head.seq > s->head.seq; g++)
+            if (l->list[i].grants[g].reader == reader &&
+                hash_equal(&l->list[i].grants[g].key_id, &state->key_id))
+                return true;
+    return false;
+}
+
+/* Rows: author's agent key, audience, incarnation, seq, and the picture's id. */
+static void check_allowed_pictures(struct sim *sim, int reader, sqlite3 *db, const char *sql) {
+    sqlite3_stmt *q = ledger_query(db, sql);
+    while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
+        struct public_key agent;
+        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        const struct sealed *s =
+            author < 0 ? NULL
+                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 2),
+                                     (uint64_t)sqlite3_column_int64(q, 3));
+        const struct sealed_state *state = s ? ledger_state(s, sqlite3_column_blob(q, 1)) : NULL;
+        if (!state)
+            sim_fail(sim, "%s holds figures of %s that were never sealed for that audience",
+                     sim_name(sim, reader), author < 0 ? "a stranger" : sim_name(sim, author));
+        else if (!(state->allowed & SIM_BIT(reader)) &&
+                 !granted_later(sim, author, s, state, reader))
+            sim_fail(sim,
+                     "%s holds figures of %s that policy did not allow it when they were sealed",
+                     sim_name(sim, reader), author < 0 ? "a stranger" : sim_name(sim, author));
+        else if (reader != SIM_HUB && !state->exact)
+            check_exactness(sim, reader, sqlite3_column_int64(q, 4));
+    }
+    sqlite3_finalize(q);
+}
+
+/* Rows: author's agent key, key id. A grant that policy did not allow fails when it is sealed. */
+static void check_allowed_keys(struct sim *sim, int reader, sqlite3 *db, const char *sql) {
+    sqlite3_stmt *q = ledger_query(db, sql);
+    while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
+        struct public_key agent;
+        struct hash key_id;
+        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        if (author < 0 || !ledger_hash(q, 1, &key_id) ||
+            !(ledger_holders(sim, author, &key_id) & SIM_BIT(reader)))
+            sim_fail(sim, "%s holds a key that policy did not allow it", sim_name(sim, reader));
+    }
+    sqlite3_finalize(q);
+}
+
+void ledger_check_allowed(struct sim *sim) {
+    for (int i = 0; i < sim->agent_count && !sim->failed; i++) {
+        if (!sim->agents[i].agent)
+            continue;
+        sqlite3 *db = ledger_agent_db(sim, i);
+        check_allowed_keys(sim, i, db, "SELECT agent, key_id FROM held_key");
+        check_allowed_pictures(sim, i, db,
+                               "SELECT agent, audience, incarnation, seq, id FROM picture");
+    }
+    if (sim->failed || !sim->hub.hub)
+        return;
+    sqlite3 *db = ledger_hub_db(sim);
+    check_allowed_keys(sim, SIM_HUB, db,
+                       "SELECT a.agent, k.key_id FROM held_key k JOIN author a ON a.id = k.author");
+    check_allowed_pictures(sim, SIM_HUB, db,
+                           "SELECT a.agent, p.audience, p.incarnation, p.seq, 0 FROM picture p "
+                           "JOIN author a ON a.id = p.author");
     sim->seen.checks++;
 }
 

@@ -41,13 +41,13 @@ const struct sealed_key *ledger_find_key(struct sim *sim, int author, const stru
     return NULL;
 }
 
-uint32_t ledger_holders(struct sim *sim, int author, const struct hash *key_id) {
+uint64_t ledger_holders(struct sim *sim, int author, const struct hash *key_id) {
     struct author_ledger *l = &sim->ledger->authors[author];
-    uint32_t holders = 0;
+    uint64_t holders = 0;
     for (size_t i = 0; i < l->count; i++)
         for (size_t g = 0; g < l->list[i].grant_count; g++)
             if (hash_equal(&l->list[i].grants[g].key_id, key_id))
-                holders |= 1u << l->list[i].grants[g].reader;
+                holders |= SIM_BIT(l->list[i].grants[g].reader);
     return holders;
 }
 
@@ -63,21 +63,21 @@ static const struct ledger_audience *audience_named(struct sim *sim, int author,
 
 bool ledger_allows(struct sim *sim, int author, const char *name, int reader) {
     const struct ledger_audience *a = audience_named(sim, author, name);
-    if (!a || reader < 0 || reader == author || !(a->members & 1u << reader))
+    if (!a || reader < 0 || reader == author || !(a->members & SIM_BIT(reader)))
         return false;
     if (reader == SIM_HUB)
         return true;
     const struct directory *d = agent_directory(sim->agents[author].agent);
     const struct member *m = directory_member(d, &sim->agents[reader].member);
     return m && m->state == MEMBER_ADMITTED &&
-           (sim->ledger->authors[author].truth.approved & 1u << reader);
+           (sim->ledger->authors[author].truth.approved & SIM_BIT(reader));
 }
 
-static uint32_t allowed_bits(struct sim *sim, int author, const char *name) {
-    uint32_t bits = 0;
+static uint64_t allowed_bits(struct sim *sim, int author, const char *name) {
+    uint64_t bits = 0;
     for (int i = 0; i < sim->agent_count; i++)
-        bits |= ledger_allows(sim, author, name, i) ? 1u << i : 0;
-    return bits | (ledger_allows(sim, author, name, SIM_HUB) ? 1u << SIM_HUB : 0);
+        bits |= ledger_allows(sim, author, name, i) ? SIM_BIT(i) : 0;
+    return bits | (ledger_allows(sim, author, name, SIM_HUB) ? SIM_BIT(SIM_HUB) : 0);
 }
 
 /* ---- keys ---- */
@@ -228,13 +228,13 @@ static void check_content(struct sim *sim, int author, const struct sealed_key *
 
 static void check_readers(struct sim *sim, int author, const struct sealed_key *key,
                           const struct sealed *s) {
-    uint32_t holders = ledger_holders(sim, author, &key->key_id);
+    uint64_t holders = ledger_holders(sim, author, &key->key_id);
     for (size_t g = 0; g < s->grant_count; g++)
         if (hash_equal(&s->grants[g].key_id, &key->key_id))
-            holders |= 1u << s->grants[g].reader;
-    uint32_t wrong = holders & ~allowed_bits(sim, author, key->name);
+            holders |= SIM_BIT(s->grants[g].reader);
+    uint64_t wrong = holders & ~allowed_bits(sim, author, key->name);
     for (int r = 0; r <= SIM_HUB; r++)
-        if (wrong & 1u << r)
+        if (wrong & SIM_BIT(r))
             sim_fail(sim, "%s seals a state for '%s' with a key that %s holds, who may not see it",
                      sim_name(sim, author), key->name, sim_name(sim, r));
 }
@@ -260,6 +260,8 @@ static void keep_state(struct sim *sim, int author, const struct view *view,
     memcpy(state->audience, view->target.b, AUDIENCE_ID_LEN);
     state->key_id = view->key_id;
     state->plain = blob_new(plain);
+    state->allowed = allowed_bits(sim, author, key->name);
+    state->exact = strcmp(key->precision, "exact") == 0;
     if (memcmp(state->audience, key->ctx.audience, AUDIENCE_ID_LEN) != 0)
         sim_fail(sim, "%s seals for one audience under the key of another", sim_name(sim, author));
     check_key(sim, author, key);

@@ -83,3 +83,65 @@ void sim_mutate_before_sums(struct sim *sim) {
         run(ledger_hub_db(sim),
             "DELETE FROM picture WHERE rowid = (SELECT min(rowid) FROM picture)");
 }
+
+/* ---- what no reader may hold ---- */
+
+static void stray_key(struct sim *sim, int to) {
+    int from = (int)prng_below(&sim->prng, (uint64_t)sim->agent_count);
+    if (from == to || !sim->agents[from].agent)
+        return;
+    sqlite3_stmt *q =
+        ledger_query(ledger_agent_db(sim, from),
+                     "SELECT agent, key_id, audience, key, incarnation, seq, received_ms "
+                     "FROM held_key LIMIT 1");
+    sqlite3_stmt *put =
+        ledger_query(ledger_agent_db(sim, to),
+                     "INSERT OR IGNORE INTO held_key(network, agent, key_id, audience, "
+                     "key, incarnation, seq, received_ms) SELECT id, ?, ?, ?, ?, ?, ?, "
+                     "? FROM network");
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        for (int i = 0; i < 7; i++)
+            sqlite3_bind_value(put, i + 1, sqlite3_column_value(q, i));
+        (void)sqlite3_step(put);
+    }
+    sqlite3_finalize(q);
+    sqlite3_finalize(put);
+}
+
+/* One audience's picture in the place of another's, of the same entry. */
+static void stray_picture(struct sim *sim, int reader) {
+    sqlite3 *db = ledger_agent_db(sim, reader);
+    sqlite3_stmt *q = ledger_query(db, "SELECT agent, incarnation, seq, id FROM picture");
+    sqlite3_stmt *put = ledger_query(db, "UPDATE OR IGNORE picture SET audience = ? WHERE id = ?");
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        struct public_key agent;
+        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        const struct sealed *s =
+            author < 0 ? NULL
+                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 1),
+                                     (uint64_t)sqlite3_column_int64(q, 2));
+        for (size_t k = 0; s && k < s->state_count; k++) {
+            if (ledger_holders(sim, author, &s->states[k].key_id) & SIM_BIT(reader))
+                continue;
+            sqlite3_bind_blob(put, 1, s->states[k].audience, AUDIENCE_ID_LEN, SQLITE_STATIC);
+            sqlite3_bind_int64(put, 2, sqlite3_column_int64(q, 3));
+            (void)sqlite3_step(put);
+            sqlite3_reset(put);
+        }
+    }
+    sqlite3_finalize(q);
+    sqlite3_finalize(put);
+}
+
+void sim_mutate_after_step(struct sim *sim) {
+    int i = (int)prng_below(&sim->prng, (uint64_t)sim->agent_count);
+    if (sim->mutation == MUTATION_NONE || !sim->agents[i].agent)
+        return;
+    sqlite3 *db = ledger_agent_db(sim, i);
+    if (sim->mutation == MUTATION_STRAY_KEY)
+        stray_key(sim, i);
+    if (sim->mutation == MUTATION_FINER_FIGURE)
+        run(db, "UPDATE seen_line SET total = high WHERE high IS NOT NULL");
+    if (sim->mutation == MUTATION_STRAY_PICTURE)
+        stray_picture(sim, i);
+}

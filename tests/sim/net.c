@@ -6,6 +6,7 @@
 
 #include "sim.h"
 
+#define FULL_MS 20      /* until a hub whose queues are full looks again */
 #define NOTICE_MS 50000 /* both shells hang up a silent line after that long */
 
 struct sim_conn *sim_conn_find(struct sim *sim, uint64_t id) {
@@ -216,6 +217,8 @@ static void on_due(struct sim *sim, const struct sim_event *event) {
     struct sim_message *m = way->first;
     if (!m)
         return;
+    if (side == SIDE_HUB && sim_hub_full(sim))
+        m->due_ms = sim->now_ms + FULL_MS;
     if (m->due_ms > sim->now_ms) {
         schedule_way(sim, c, side);
         return;

@@ -13,6 +13,7 @@
 #include "sim.h"
 
 #define JOIN_MS 60000
+#define CROWD_EVERY 50 /* of so many seeds one has up to 50 agents */
 #define REST_SLICE_MS 30000
 #define REST_SLICES 60
 
@@ -27,9 +28,10 @@ static unsigned often(struct sim *sim, unsigned odds, unsigned low, unsigned hig
 static void draw_climate(struct sim *sim) {
     struct sim_climate *c = &sim->climate;
     static const int64_t slow[] = {5, 50, 400, 5000};
-    static const int64_t store[] = {2, 20, 200};
+    static const int64_t store[] = {2, 20, 200, 3000};
+    static const size_t batch[] = {1, 3, 20, SIM_BATCH_MAX};
     c->slow_ms = slow[prng_below(&sim->prng, 4)];
-    c->store_ms = store[prng_below(&sim->prng, 3)];
+    c->store_ms = store[prng_below(&sim->prng, 4)];
     c->any_order = prng_chance(&sim->prng, 700);
     c->cut = often(sim, 600, 1, 15);
     c->hostile = often(sim, 400, 100, 500);
@@ -38,6 +40,10 @@ static void draw_climate(struct sim *sim) {
     c->disk_fault = often(sim, 300, 1, 15);
     c->dishonest = often(sim, 150, 50, 300);
     c->skewed = prng_chance(&sim->prng, 250);
+    c->crowd = sim->seed % CROWD_EVERY == 0 && sim->mutation == MUTATION_NONE;
+    c->queue = often(sim, 300, 1, 12);
+    c->batch = batch[prng_below(&sim->prng, 4)];
+    c->amid = often(sim, 500, 50, 400);
     /* What a mutation breaks has to come up. */
     if (sim->mutation == MUTATION_NO_VERIFY)
         c->forge = 100;
@@ -46,8 +52,10 @@ static void draw_climate(struct sim *sim) {
     if (sim->mutation != MUTATION_NONE && sim->mutation != MUTATION_NO_NEWS && c->crash == 0)
         c->crash = 20;
     if (sim->watch_sync)
-        *c =
-            (struct sim_climate){.slow_ms = c->slow_ms, .store_ms = c->store_ms, .any_order = true};
+        *c = (struct sim_climate){.slow_ms = c->slow_ms,
+                                  .store_ms = c->store_ms,
+                                  .any_order = true,
+                                  .batch = SIM_BATCH_MAX};
 }
 
 static bool make_root(struct sim *sim) {
@@ -82,7 +90,8 @@ static bool make_hub(struct sim *sim) {
 
 /* The network grows in quiet weather; what breaks comes after. */
 static void begin(struct sim *sim) {
-    int count = (int)prng_between(&sim->prng, 3, 8);
+    int count = sim->climate.crowd ? (int)prng_between(&sim->prng, 20, SIM_MAX_AGENTS)
+                                   : (int)prng_between(&sim->prng, 3, 8);
     sim->calm = true;
     if (!make_root(sim) || !make_hub(sim))
         return;
@@ -234,7 +243,9 @@ void sim_run(const struct sim_options *options, bool loud, struct sim_result *re
     begin(sim);
     for (sim->step = 1; sim->step <= options->steps && !sim->failed; sim->step++) {
         sim_act(sim);
+        sim_mutate_after_step(sim);
         ledger_check_hub(sim);
+        ledger_check_allowed(sim);
     }
     if (!sim->failed)
         finish(sim);

@@ -11,9 +11,10 @@
 #include "prng.h"
 #include "vfs/watch_vfs.h"
 
-#define SIM_MAX_AGENTS 10
+#define SIM_MAX_AGENTS 50
 #define SIM_HUB SIM_MAX_AGENTS /* the hub's number among readers */
 #define SIM_READERS (SIM_MAX_AGENTS + 1)
+#define SIM_BIT(n) (UINT64_C(1) << (n)) /* of readers and agents */
 #define SIM_PATH_MAX 512
 #define SIM_WORKERS 2
 #define SIM_TRACE_LINES 80
@@ -42,6 +43,9 @@ enum sim_mutation {
     MUTATION_WIDE_POLICY,      /* the agent is given a policy with one member too many */
     MUTATION_OPEN_CHANNEL,     /* a message changed on its way reaches the machines repaired */
     MUTATION_NO_NEWS,          /* the hub tells nobody that something is waiting */
+    MUTATION_STRAY_KEY,        /* a reader holds a key that was granted to others */
+    MUTATION_FINER_FIGURE,     /* a reader holds a figure that its author gave a band of */
+    MUTATION_STRAY_PICTURE,    /* a reader holds a picture that was sealed for others */
     MUTATION_COUNT
 };
 extern const char *const sim_mutation_names[MUTATION_COUNT];
@@ -71,6 +75,7 @@ struct sim_conn {
     uint64_t id;
     int agent;
     bool cut, hostile;
+    bool held_back; /* the agent's effects had to wait: some are of messages before the last */
     struct sim_way to[2]; /* by receiving side */
     /* the hub's end */
     bool hub_open, current; /* current: the newest established one of its agent */
@@ -131,6 +136,7 @@ struct sim_hub {
     struct public_key network;
     struct box_pair box;
     int charter_step;
+    int64_t skew_ms; /* its clock minus the true time */
 };
 
 /* One store effect of an agent and its result. */
@@ -177,7 +183,11 @@ struct sim_climate {
     unsigned crash;      /* a node loses power, per group of effects */
     unsigned disk_fault; /* a write or sync fails, per group of effects */
     unsigned dishonest;  /* the hub hands out changed or old excerpts, per page */
-    bool skewed;         /* clocks are wrong */
+    bool skewed;         /* clocks are wrong, and jump */
+    bool crowd;          /* up to 50 agents */
+    size_t queue;        /* of the hub: beyond so many jobs it stops reading; 0: any */
+    size_t batch;        /* of an agent: so many store effects wait at most */
+    unsigned amid;       /* somebody is removed or shown less in the middle of it, per step */
 };
 
 struct sim_event {
@@ -278,6 +288,8 @@ void sim_hub_accept(struct sim *sim, struct sim_conn *c);
 void sim_hub_receive(struct sim *sim, struct sim_conn *c, struct bytes message);
 void sim_hub_ended(struct sim *sim, struct sim_conn *c);
 void sim_hub_queued(struct sim *sim, struct sim_conn *c);
+int64_t sim_hub_clock(const struct sim *sim);
+bool sim_hub_full(const struct sim *sim); /* it reads nothing until something is answered */
 void sim_hub_drop(struct sim *sim, struct sim_conn *c); /* the end's memory, nothing else */
 /* The store thread runs a route; the caller owns *ret. */
 enum err sim_hub_call(struct sim *sim, enum api_method method, const char *path, json_t *take_body,
@@ -311,6 +323,7 @@ void sim_agent_free_result(struct sim_event *event); /* of an event that never c
 
 /* acts.c: what people do; acts_agent.c: at an agent */
 void sim_act(struct sim *sim);
+void sim_act_decide(struct sim *sim, int i); /* fewer may see less: a partner, or a policy */
 void sim_act_agent(struct sim *sim, int i);
 void sim_act_first(struct sim *sim, int i); /* figures, approvals and a policy to begin with */
 void sim_act_last(struct sim *sim, int i);  /* figures that are fresh at the end */
@@ -323,6 +336,7 @@ void sim_mutate_forgotten(struct sim *sim, int i);
 void sim_mutate_before_take(struct sim *sim, int i, struct sim_step *step);
 void sim_mutate_after_take(struct sim *sim, int i, const struct sim_step *step);
 void sim_mutate_before_sums(struct sim *sim);
+void sim_mutate_after_step(struct sim *sim);
 
 /* run.c */
 struct sim_options {

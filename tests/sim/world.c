@@ -24,6 +24,9 @@ const char *const sim_mutation_names[MUTATION_COUNT] = {
     [MUTATION_WIDE_POLICY] = "wide-policy",
     [MUTATION_OPEN_CHANNEL] = "open-channel",
     [MUTATION_NO_NEWS] = "no-news",
+    [MUTATION_STRAY_KEY] = "stray-key",
+    [MUTATION_FINER_FIGURE] = "finer-figure",
+    [MUTATION_STRAY_PICTURE] = "stray-picture",
 };
 
 /* ---- trace and verdict ---- */
