@@ -63,12 +63,13 @@ static void on_retry(uv_timer_t *timer) {
     connect_now(timer->data);
 }
 
-/* Decorrelated jitter: anywhere between the least wait and three times the last. */
+/* Decorrelated jitter: anywhere between the least wait and three times the last; after what the hub
+ * asked for, which it asks of all at once. */
 static int64_t next_wait_ms(struct link *link) {
     int64_t span = link->retry_ms * 3 - RETRY_MIN_MS;
     int64_t wait = RETRY_MIN_MS + (int64_t)randombytes_uniform((uint32_t)(span > 0 ? span : 1) + 1);
     link->retry_ms = wait > RETRY_MAX_MS ? RETRY_MAX_MS : wait;
-    return link->retry_ms > link->retry_after_ms ? link->retry_ms : link->retry_after_ms;
+    return link->retry_after_ms + link->retry_ms;
 }
 
 static void retry_later(struct link *link) {

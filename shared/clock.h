@@ -3,6 +3,7 @@
 #define PLEK_CLOCK_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,11 +12,17 @@ static inline int64_t clock_read_ms(clockid_t id) {
     clock_gettime(id, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
-/* In test builds (PLEK_FAILPOINTS) PLEK_CLOCK_AHEAD_S sets this program's clock wrong, in seconds.
- */
+/* In test builds (PLEK_FAILPOINTS) PLEK_CLOCK_AHEAD_S sets this program's clock wrong, in seconds;
+ * "@FILE" names a file that says how much, and may change. */
 static inline int64_t clock_test_ahead_ms(void) {
 #ifdef PLEK_FAILPOINTS
     const char *ahead = getenv("PLEK_CLOCK_AHEAD_S");
+    char text[32] = "";
+    FILE *file = ahead && ahead[0] == '@' ? fopen(ahead + 1, "re") : NULL;
+    if (file) {
+        ahead = fgets(text, sizeof text, file);
+        fclose(file);
+    }
     return ahead ? strtoll(ahead, NULL, 10) * 1000 : 0;
 #else
     return 0;

@@ -94,12 +94,17 @@ enum err process_start(struct process *p, const char *const *argv, const char *l
         return err;
     err = wait_ready(p, out, argv[0], log, e);
     close(out);
-    if (err != ERR_OK) {
-        kill(p->pid, SIGKILL);
-        waitpid(p->pid, NULL, 0);
-        p->pid = 0;
-    }
+    if (err != ERR_OK)
+        process_kill(p);
     return err;
+}
+
+void process_kill(struct process *p) {
+    if (p->pid == 0)
+        return;
+    kill(p->pid, SIGKILL);
+    waitpid(p->pid, NULL, 0);
+    p->pid = 0;
 }
 
 enum err process_stop(struct process *p, struct error *e) {
@@ -208,6 +213,7 @@ enum err process_usage(const struct process *p, struct process_usage *ret, struc
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
     u.rss_kib = (double)read_field(path, "VmRSS:");
+    u.peak_kib = (double)read_field(path, "VmHWM:");
     u.rss_anon_kib = (double)read_field(path, "RssAnon:");
     snprintf(path, sizeof path, "/proc/%d/task", (int)p->pid);
     DIR *tasks = opendir(path);

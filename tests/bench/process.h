@@ -20,12 +20,15 @@ enum err process_start(struct process *p, const char *const *argv, const char *l
     MUST_USE;
 /* SIGTERM and its end. Accepts one that does not run. ERR_UNAVAILABLE when its status is not 0. */
 enum err process_stop(struct process *p, struct error *e) MUST_USE;
+/* SIGKILL and its end. Accepts one that does not run. */
+void process_kill(struct process *p);
 /* Runs a command to its end; its standard output in *ret_out (may be NULL). ERR_UNAVAILABLE with
  * what it wrote to standard error when its status is not 0. */
 enum err process_run(const char *const *argv, struct buf *ret_out, struct error *e) MUST_USE;
 
 struct process_usage {
     double rss_kib, rss_anon_kib;
+    double peak_kib;   /* the most it ever had resident */
     int64_t cpu_ns;    /* of all its threads */
     int64_t verify_ns; /* of those named "verify" */
     int64_t switches;  /* voluntary: how often it went to sleep */

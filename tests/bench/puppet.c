@@ -153,10 +153,13 @@ void puppet_done(struct puppet *p) {
 /* ---- the store it does not have ---- */
 
 static void take_welcome(struct puppet *p, const struct welcome *w) {
+    uint64_t held = w->has_own_head ? w->own_head.seq : 0;
     p->welcomed = true;
+    if (held < p->acked_seq)
+        fail(p, ERR_STORE, "the hub lost what it had acknowledged");
     if (w->hub_head.seq > p->network->hub_head.seq)
         p->network->hub_head = w->hub_head;
-    p->acked_seq = p->sent_seq = w->has_own_head ? w->own_head.seq : 0;
+    p->acked_seq = p->sent_seq = held;
 }
 
 static void give_next(struct puppet *p, struct peer_step *step) {
@@ -212,7 +215,10 @@ static void run_step(struct puppet *p, struct peer_step *step) {
         fail(p, effect->code, effect->reason);
         return;
     case AGENT_EFFECT_REFUSED:
-        fail(p, effect->code, effect->refused.detail);
+        if (p->lost != NULL)
+            p->lost(p->take_ctx, p, effect->refused.code, effect->refused.retry_after_ms);
+        else
+            fail(p, effect->code, effect->refused.detail);
         return;
     case AGENT_EFFECT_SEND:
     case AGENT_EFFECT_CLOSE:
@@ -227,7 +233,11 @@ static void run_steps(void *ctx, struct peer_step *steps, size_t count) {
 }
 
 static void on_ended(void *ctx, const char *why) {
-    fail(ctx, ERR_UNAVAILABLE, why);
+    struct puppet *p = ctx;
+    if (p->lost != NULL)
+        p->lost(p->take_ctx, p, ERR_UNAVAILABLE, 0);
+    else
+        fail(p, ERR_UNAVAILABLE, why);
 }
 
 enum err puppet_connect(struct puppet *p, struct error *e) {

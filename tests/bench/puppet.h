@@ -53,6 +53,9 @@ struct puppet {
     /* What a reader does with an excerpt (NULL: it only counts). */
     enum err (*take)(void *ctx, const struct agent_effect *effect);
     void (*acked)(void *ctx, struct puppet *p); /* NULL: nobody is told */
+    /* Its connection ended, or the hub refused it and said to wait so long; it may be disconnected
+     * and connected again, later. NULL: a failure. */
+    void (*lost)(void *ctx, struct puppet *p, enum err code, int64_t retry_after_ms);
     void *take_ctx;
 };
 

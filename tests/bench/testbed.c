@@ -68,6 +68,12 @@ enum err testbed_stop_hub(struct testbed *t, struct error *e) {
     return process_stop(&t->hub, e);
 }
 
+void testbed_kill_hub(struct testbed *t) {
+    client_close(t->client);
+    t->client = NULL;
+    process_kill(&t->hub);
+}
+
 enum err testbed_open(struct testbed *t, const struct bench *b, const char *name, bool tls,
                       struct error *e) {
     memset(t, 0, sizeof *t);

@@ -28,6 +28,7 @@ enum err testbed_open(struct testbed *t, const struct bench *b, const char *name
 void testbed_close(struct testbed *t);
 enum err testbed_start_hub(struct testbed *t, struct error *e) MUST_USE;
 enum err testbed_stop_hub(struct testbed *t, struct error *e) MUST_USE;
+void testbed_kill_hub(struct testbed *t); /* as by a power cut */
 
 /* The URI of a new invitation. */
 enum err testbed_invite(struct testbed *t, const char *name, char ret[static INVITE_URI_MAX],

@@ -194,7 +194,7 @@ Test(full, a_hub_says_so_and_takes_what_waited_when_there_is_space) {
                     net.hub_dir);
     cr_assert_eq(r->status, 74, "%s", r->err);
     cr_assert(strstr(r->err, "free some space"), "%s", r->err);
-    cr_assert_geq(faults_health_ms(net.address, 5000), 0, "/healthz did not answer");
+    cr_assert_geq(ask_health_ms(net.address, 5000), 0, "/healthz did not answer");
     cr_assert_neq(number_at(HUB(&net, "status"), "log"), INT64_MIN);
     make_room(net.hub_dir);
     EVENTUALLY(b_shows_it() && network_drained(&net, "A"));

@@ -2,6 +2,7 @@
  * behind a proxy that does it, its partner is not.
  * The rule: whatever the network does, once it is well what was set last comes to the partner, each
  * entry stands in the hub's log once, and nothing alarms. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "faults.h"
@@ -201,6 +202,36 @@ Test(link, that_cuts_the_idle_is_kept_by_pings) {
     EVENTUALLY(proxy_count(proxy).cut > before + 1);
     make_well(PING);
     faults_say("idle cut: none with pings in between, %u without", proxy_count(proxy).cut - before);
+    expect_whole();
+}
+
+/* How long this agent waits before it connects again, as it says. */
+static long retry_ms(const char *name) {
+    static const char key[] = "code=unavailable reason=\"the hub is stopping\" retry_ms=";
+    const char *at = strstr(lab_log(&lab, network_process(&net, name)), key);
+    return at ? strtol(at + sizeof key - 1, NULL, 10) : 0;
+}
+
+/* A hub that stops asks all its agents at once for the same patience. */
+Test(link, told_to_wait_is_tried_later_than_that_and_not_by_all_at_once) {
+    static const char *const names[] = {"A", "B", "C", "D"};
+    long least = LONG_MAX, most = 0;
+    share(NULL);
+    network_add(&net, "C", NULL);
+    network_add(&net, "D", NULL);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        EVENTUALLY(network_connected(&net, names[i]));
+    lab_stop(&lab, network_process(&net, "hub"));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        EVENTUALLY(retry_ms(names[i]) > 0);
+        least = retry_ms(names[i]) < least ? retry_ms(names[i]) : least;
+        most = retry_ms(names[i]) > most ? retry_ms(names[i]) : most;
+    }
+    cr_assert_geq(least, 5000 + 500, "found %ld ms", least);
+    cr_assert_gt(most, least, "all come back after %ld ms", least);
+    network_run_hub(&net, NULL);
+    make_well(NULL);
+    faults_say("a hub that stops: 4 agents come back %ld to %ld ms later", least, most);
     expect_whole();
 }
 

@@ -71,7 +71,7 @@ struct quickness {
 static void look(struct quickness *q, struct peer *stranger) {
     uint8_t answer[16];
     size_t len = 0;
-    double health_ms = faults_health_ms(net.address, 10 * SYNC_MS);
+    double health_ms = ask_health_ms(net.address, 10 * SYNC_MS);
     cr_assert_geq(health_ms, 0, "/healthz did not answer");
     double from_ms = (double)clock_monotonic_ms();
     cr_assert(peer_send_frame(stranger, PEER_PING, "quick?", 6));

@@ -3,6 +3,7 @@
 #ifndef PLEK_TEST_FAULTS_H
 #define PLEK_TEST_FAULTS_H
 
+#include "ask.h"
 #include "network.h"
 #include "prng.h"
 
@@ -17,9 +18,6 @@ void faults_pause_ms(int64_t ms);
 /* GET `path` over DIR/api.sock. NULL when nobody answers within `wait_ms`, or not with status 200;
  * else the JSON, borrowed until lab_close. */
 json_t *faults_ask(struct lab *lab, const char *dir, const char *path, int wait_ms);
-/* GET /healthz at "host:port": the milliseconds until the whole answer was there, -1 when none came
- * within `wait_ms` or its status was not 200. */
-double faults_health_ms(const char *address, int wait_ms);
 
 /* Nothing alarms at this agent, its feed is in its first incarnation, and all of it acknowledged.
  */
