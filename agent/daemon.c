@@ -22,7 +22,7 @@
 #include "web.h"
 #include "web_work.h"
 
-#define AGENT_FD_LIMIT 256
+#define AGENT_FD_LIMIT 960 /* below the soft limit that there mostly is */
 #define STOP_GRACE_MS 2000
 #define REST_AFTER_MS 10000 /* of work, whatever else comes meanwhile */
 #define WEB_OPEN_MAX 128    /* requests and followers at a time */

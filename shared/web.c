@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "web_private.h"
 
+#define BODY_READ_ON 4 /* of a body up to this many times too large all is read, then refused */
 #define BODY_MS 30000
 
 struct web *web_new(const struct web_config *config) {
@@ -340,8 +341,24 @@ static bool has_body(struct lws *wsi) {
     char length[24] = "";
     if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
         return strtoull(length, NULL, 10) > 0;
-    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
-           lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    return false;
+}
+
+/* Where a body ends has to be beyond doubt: what is read on as a body here may be the next request
+ * for a proxy in front, or the other way round (RFC 9112, section 6.3). One that is far too large
+ * is not read at all. An HTTP status; 0: nothing is wrong. */
+static unsigned framing_fault(struct lws *wsi, size_t max_body) {
+    char length[20] = "";
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+        return HTTP_STATUS_LENGTH_REQUIRED;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0)
+        return 0;
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 1) > 0 ||
+        lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
+        length[strspn(length, "0123456789")] != '\0')
+        return HTTP_STATUS_BAD_REQUEST;
+    return strtoull(length, NULL, 10) / BODY_READ_ON > max_body ? HTTP_STATUS_REQ_ENTITY_TOO_LARGE
+                                                                : 0;
 }
 
 static int refuse_request(struct lws *wsi, unsigned status) {
@@ -381,6 +398,13 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
     exchange_clear(x);
     x->id = x->web->next_id++;
     buf_init(&x->body, x->web->config.max_body);
+    unsigned fault = framing_fault(wsi, x->web->config.max_body);
+    if (!fault && memchr(path, '\0', len))
+        fault = HTTP_STATUS_BAD_REQUEST;
+    if (fault) { /* and nothing behind it is a request */
+        (void)!lws_return_http_status(wsi, fault, NULL);
+        return -1;
+    }
     if (!read_method(wsi, &x->method))
         return refuse_request(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED);
     if (len >= API_PATH_MAX)
@@ -412,6 +436,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct exchange *x = user;
     const struct lws_protocols *protocol = lws_get_protocol(wsi);
     switch ((int)reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: /* to a websocket, and to no HTTP/2 */
+        return in && strcasecmp(in, "websocket") == 0 ? 0 : -1;
     case LWS_CALLBACK_HTTP:
         exchange_open(protocol->user, x, wsi);
         return on_request(x, wsi, in, len);

@@ -47,13 +47,14 @@ void stored_copy(const char *from, const char *to) {
 /* ---- bytes ---- */
 
 struct search {
-    const char *text;
+    const void *text;
+    size_t len;
     bool found;
 };
 
 static void search_file(const char *path, const char *name, void *ctx) {
     struct search *s = ctx;
-    size_t len = strlen(s->text), held = 0, n;
+    size_t len = s->len, held = 0, n;
     char piece[PIECE];
     FILE *in = fopen(path, "re");
     cr_assert(in, "cannot read %s: %s", name, strerror(errno));
@@ -67,11 +68,15 @@ static void search_file(const char *path, const char *name, void *ctx) {
     fclose(in);
 }
 
-bool stored_contains(struct lab *lab, const char *dir, const char *text) {
-    struct search s = {.text = text};
-    (void)lab;
+bool stored_holds(const char *dir, const void *data, size_t len) {
+    struct search s = {.text = data, .len = len};
     each_file(dir, search_file, &s);
     return s.found;
+}
+
+bool stored_contains(struct lab *lab, const char *dir, const char *text) {
+    (void)lab;
+    return stored_holds(dir, text, strlen(text));
 }
 
 /* ---- databases ---- */

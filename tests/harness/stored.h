@@ -10,7 +10,8 @@
 /* Copies every plain file of `from` into the new directory `to`, byte for byte (the write-ahead log
  * of a database that was killed too). */
 void stored_copy(const char *from, const char *to);
-/* Whether these bytes stand anywhere in a plain file of the directory. */
+/* Whether these bytes stand anywhere in a plain file of the directory; the same of a text. */
+bool stored_holds(const char *dir, const void *data, size_t len);
 bool stored_contains(struct lab *lab, const char *dir, const char *text);
 /* The database, for reading and writing; the write-ahead log beside it is taken in. */
 sqlite3 *stored_open(struct lab *lab, const char *dir, const char *file);

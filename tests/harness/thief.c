@@ -150,20 +150,24 @@ void thief_take_grants(struct thief *thief, const struct loot *loot) {
 
 /* ---- trying ---- */
 
-bool thief_opens(const struct thief *thief, const struct stolen_view *v) {
+bool thief_reads(const struct thief *thief, const struct stolen_view *v, struct buf *ret) {
     const struct header *h = &v->header;
     struct audience_ctx ctx = {h->network, h->member, h->agent, {0}};
     bool opened = false;
     if (v->target.len != AUDIENCE_ID_LEN)
         return false;
     memcpy(ctx.audience, v->target.b, AUDIENCE_ID_LEN);
-    for (size_t i = 0; !opened && i < thief->count; i++) {
-        struct buf plain;
-        buf_init(&plain, VIEW_MAX_BYTES);
+    for (size_t i = 0; !opened && i < thief->count; i++)
         opened = view_open(&ctx, &thief->keys[i], h->incarnation, h->seq, v->kind,
-                           bytes_of(v->data, v->len), &plain, NULL) == ERR_OK;
-        buf_wipe_done(&plain);
-    }
+                           bytes_of(v->data, v->len), ret, NULL) == ERR_OK;
+    return opened;
+}
+
+bool thief_opens(const struct thief *thief, const struct stolen_view *v) {
+    struct buf plain;
+    buf_init(&plain, VIEW_MAX_BYTES);
+    bool opened = thief_reads(thief, v, &plain);
+    buf_wipe_done(&plain);
     return opened;
 }
 

@@ -39,7 +39,8 @@ void thief_agent(struct lab *lab, const char *dir, struct thief *ret);
 void thief_hub(struct lab *lab, const char *hub_dir, struct thief *ret);
 /* Opens every grant that opens, and keeps the key. */
 void thief_take_grants(struct thief *thief, const struct loot *loot);
-/* Whether any of its keys opens the view. */
+/* Whether any of its keys opens the view; what it says is appended to *ret. */
+bool thief_reads(const struct thief *thief, const struct stolen_view *view, struct buf *ret);
 bool thief_opens(const struct thief *thief, const struct stolen_view *view);
 
 /* How an author's sealed views of one audience (NULL: of all) fared, by whether their entry came
