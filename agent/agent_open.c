@@ -279,7 +279,8 @@ static enum err open_access(struct agent *a, struct error *e) {
                                    .begin = begin_request,
                                    .commit = commit_request,
                                    .abandon = abandon_request,
-                                   .ctx = a};
+                                   .ctx = a,
+                                   .editors = true};
     char url[sizeof a->settings.web_hosts + 16];
     a->access = access_new(&config);
     if (!a->access)

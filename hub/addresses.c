@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+
 #define BUCKETS 4096 /* chains stay short up to tens of thousands of addresses */
 
 struct address {
-    char text[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_PLACE_SIZE];
     size_t count;
     struct address *next;
 };
@@ -56,20 +58,23 @@ static struct address **find(struct addresses *a, const char *address) {
     return at;
 }
 
-size_t addresses_count(const struct addresses *a, const char *address) {
+size_t addresses_count(const struct addresses *a, const char *text) {
+    char place[ADDRESS_PLACE_SIZE];
+    const char *address = address_place(text, place);
     const struct address *found = a->buckets[bucket_of(a, address)];
     while (found && strcmp(found->text, address) != 0)
         found = found->next;
     return found ? found->count : 0;
 }
 
-bool addresses_add(struct addresses *a, const char *address) {
+bool addresses_add(struct addresses *a, const char *text) {
+    char place[ADDRESS_PLACE_SIZE];
+    const char *address = address_place(text, place);
     struct address **at = find(a, address);
     if (!*at) {
         struct address *made = calloc(1, sizeof *made);
         if (!made)
             return false;
-        assert(strlen(address) < sizeof made->text);
         snprintf(made->text, sizeof made->text, "%s", address);
         *at = made;
     }
@@ -77,8 +82,9 @@ bool addresses_add(struct addresses *a, const char *address) {
     return true;
 }
 
-void addresses_remove(struct addresses *a, const char *address) {
-    struct address **at = find(a, address);
+void addresses_remove(struct addresses *a, const char *text) {
+    char place[ADDRESS_PLACE_SIZE];
+    struct address **at = find(a, address_place(text, place));
     struct address *found = *at;
     assert(found);
     if (!found || --found->count > 0)

@@ -1,12 +1,12 @@
-/* Owns how many connections each network address has open, for the limit per address.
- * Must not know connections or the limit. */
+/* Owns how many connections each place in the network (address.h) has open, for the limit per
+ * address. Must not know connections or the limit. */
 #ifndef PLEK_HUB_ADDRESSES_H
 #define PLEK_HUB_ADDRESSES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADDRESS_TEXT_MAX 48
+#define ADDRESS_TEXT_MAX 48 /* an address as text, and its NUL */
 
 struct addresses;
 struct addresses *addresses_new(void);    /* NULL: no memory */

@@ -49,6 +49,7 @@ struct access_config {
     enum err (*commit)(void *ctx, struct error *e);
     void (*abandon)(void *ctx, bool fatal);
     void *ctx;
+    bool editors; /* figures are entered here: the role `editor` exists */
 };
 struct access;
 struct access *access_new(const struct access_config *config); /* NULL: no memory */

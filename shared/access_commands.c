@@ -8,7 +8,7 @@
 
 const struct args_option access_new_options[] = {
     {"dir", "DIR", false, "the directory of the agent or hub (default: this one)"},
-    {"role", "ROLE", false, "viewer (default), editor or admin"},
+    {"role", "ROLE", false, "viewer (default) or admin; at an agent also editor"},
     {"json", NULL, false, "print JSON"},
     {0}};
 const struct args_option access_plain_options[] = {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "access_private.h"
+#include "address.h"
 #include "text.h"
 
 /* ---- bodies and answers ---- */
@@ -92,8 +93,9 @@ struct keys {
 
 /* For one user at one address; without a user (NULL) for the address alone. */
 static struct keys throttle_keys(const struct api_request *r, const char *user) {
+    char place[ADDRESS_PLACE_SIZE];
     struct keys k = {.count = user ? 2 : 1};
-    snprintf(k.list[0], THROTTLE_KEY_MAX, "at:%s", r->caller->address);
+    snprintf(k.list[0], THROTTLE_KEY_MAX, "at:%s", address_place(r->caller->address, place));
     snprintf(k.list[1], THROTTLE_KEY_MAX, "user:%.60s", user ? user : "");
     for (char *p = k.list[1]; *p; p++)
         *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
@@ -392,6 +394,20 @@ static enum err check_user_room(const struct api_request *r, bool tokens, struct
     return err;
 }
 
+/* Nobody enters figures at a hub: who was given that role there would wait for a page in vain. */
+static enum err read_role(const struct api_request *r, const char *name, enum api_role *ret,
+                          struct error *e) {
+    enum api_role role = API_VIEWER;
+    enum err err = api_role_parse(name, &role, e);
+    if (err == ERR_OK && role == API_EDITOR && !r->access->config.editors)
+        err = error_at(e, ERR_USAGE, "role", 0, 0,
+                       "found 'editor', which is for agents: figures are not entered at a hub; "
+                       "expected viewer or admin");
+    if (err == ERR_OK)
+        *ret = role;
+    return err;
+}
+
 /* Name and role of a new user or token. */
 static enum err read_new(const struct api_request *r, const char **ret_name, enum api_role *ret,
                          struct error *e) {
@@ -403,7 +419,7 @@ static enum err read_new(const struct api_request *r, const char **ret_name, enu
     const char *name = text(&b, "name", 200), *role = text(&b, "role", 20);
     err = end_body(&b, e);
     err = err != ERR_OK ? err : access_check_name(name, e);
-    err = err != ERR_OK ? err : api_role_parse(role, ret, e);
+    err = err != ERR_OK ? err : read_role(r, role, ret, e);
     if (err == ERR_OK)
         *ret_name = name;
     return err;
@@ -460,7 +476,7 @@ static enum err post_role(void *domain, const struct api_request *r, json_t **re
         return err;
     const char *wanted = text(&b, "role", 20);
     err = end_body(&b, e);
-    err = err != ERR_OK ? err : api_role_parse(wanted, &role, e);
+    err = err != ERR_OK ? err : read_role(r, wanted, &role, e);
     err = err != ERR_OK ? err : need_user(r, r->params[0], &user, e);
     err = err != ERR_OK ? err : check_not_self(r, &user, e);
     err = err != ERR_OK ? err : db_begin(r->access->config.users.db, e);

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "clock.h"
 #include "guard.h"
 #include "web_private.h"
@@ -318,8 +319,10 @@ static enum err check_type(const struct exchange *x, bool body_follows, struct e
 
 static enum err check_allowance(const struct exchange *x, struct error *e) {
     int64_t wait_ms = 0;
+    char place[ADDRESS_PLACE_SIZE];
     if (!x->web->allowance ||
-        allowance_take(x->web->allowance, x->caller.address, clock_monotonic_ms(), &wait_ms))
+        allowance_take(x->web->allowance, address_place(x->caller.address, place),
+                       clock_monotonic_ms(), &wait_ms))
         return ERR_OK;
     enum err err = error_set(e, ERR_RATE, "too many requests in too short a time");
     e->retry_ms = wait_ms;

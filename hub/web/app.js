@@ -11,6 +11,6 @@ start({
     { id: 'home', label: 'nav.home', render: home.render },
     { id: 'trend', label: 'nav.trend', render: trend.render },
     { id: 'network', label: 'nav.network', render: network.render },
-    { id: 'users', label: 'nav.users', role: 'admin', render: users.render },
+    { id: 'users', label: 'nav.users', role: 'admin', render: (main, context) => users.render(main, context, ['viewer', 'admin']) },
   ],
 });

@@ -6,6 +6,7 @@ let csrf = '';
 let user = null;
 let offline = false;
 let touched = Date.now();
+export let heard = Date.now(); // when the daemon answered last
 const AWAY_MS = 15 * 60 * 1000;
 
 // A screen that loads again by itself while nobody is at it must not keep a session alive.
@@ -24,10 +25,14 @@ export class ApiError extends Error {
 }
 
 function tellOffline(now) {
+  if (!now) heard = Date.now();
   if (now === offline) return;
   offline = now;
   news.dispatchEvent(new Event(now ? 'offline' : 'online'));
 }
+
+// A proxy's own page: the daemon behind it is not there.
+const fromProxy = (response) => [502, 503, 504].includes(response.status) && !response.headers.get('content-type')?.includes('json');
 
 async function read(response) {
   let body = null;
@@ -54,6 +59,7 @@ async function send(method, path, { query, body }) {
   let response;
   try {
     response = await fetch(url, options);
+    if (fromProxy(response)) throw new Error('nobody behind the proxy');
   } catch {
     tellOffline(true);
     throw new ApiError('offline', 'nobody answers');

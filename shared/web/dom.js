@@ -12,8 +12,15 @@ export function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+// What somebody is at, by what it is and what it is called.
+const called = (node) => `${node.localName} ${node.getAttribute('aria-label') ?? node.labels?.[0]?.textContent ?? node.textContent}`;
+
+// The focus stays on what is called the same, where that is there again.
 export function replace(parent, ...children) {
+  const at = document.activeElement !== parent && parent.contains(document.activeElement) ? document.activeElement : null;
+  const name = at && called(at);
   parent.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  if (at && !at.isConnected) [...parent.querySelectorAll(at.localName)].find((node) => called(node) === name)?.focus({ preventScroll: true });
 }
 
 let fields = 0;

@@ -3,8 +3,10 @@ import { me } from '/shared/api.js';
 
 const names = ['picture', 'lines', 'sites', 'status', 'policy', 'partners', 'users', 'tokens', 'members', 'charter'];
 const followers = new Set();
-const AGAIN_MS = 3000;
+const SOON_MS = 300; // a stream that stood was cut
+const AGAIN_MS = 3000; // one that never came about
 let source = null;
+let refused = false;
 let waiting = null;
 
 function tell(name) {
@@ -19,20 +21,18 @@ export function on(signal, wanted, act) {
   signal.addEventListener('abort', () => followers.delete(follower), { once: true });
 }
 
+// A stream that ends is followed by a question, so that the screen knows at once whether anybody is
+// there; it begins anew when somebody is.
 export function connect() {
   if (source) return;
-  let lost = false;
+  let opened = false;
   source = new EventSource('/v1/events');
   for (const name of names) source.addEventListener(name, () => tell(name));
-  source.addEventListener('open', () => {
-    if (lost) tell(null);
-    lost = false;
-  });
+  source.addEventListener('open', () => { opened = true; });
   source.addEventListener('error', () => {
-    lost = true;
-    if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
     disconnect();
-    waiting ??= setTimeout(comeBack, AGAIN_MS);
+    refused = !opened;
+    waiting = setTimeout(comeBack, opened ? SOON_MS : AGAIN_MS);
   });
 }
 
@@ -46,7 +46,8 @@ async function comeBack() {
     return;
   }
   connect();
-  tell(null);
+  source.addEventListener('open', () => tell(null), { once: true });
+  if (refused) tell(null); // there may be no stream for us: then this is how we look
 }
 
 export function disconnect() {

@@ -4,7 +4,7 @@
 import * as api from '/shared/api.js';
 import { el, replace } from '/shared/dom.js';
 import * as events from '/shared/events.js';
-import { choose, current, errorText, languages, load, t } from '/shared/i18n.js';
+import { choose, current, dateTime, errorText, languages, load, t } from '/shared/i18n.js';
 import { invitation, inviteView, loginView, passwordView } from '/shared/login.js';
 
 const ranks = ['viewer', 'editor', 'admin'];
@@ -25,7 +25,11 @@ function place() {
 }
 
 function languageSwitch() {
-  const select = el('select', { 'aria-label': t('shell.language'), onchange: async (e) => { await choose(e.target.value); show(); } },
+  const select = el('select', { 'aria-label': t('shell.language'), onchange: async (e) => {
+    await choose(e.target.value);
+    show();
+    header.querySelector('select').focus();
+  } },
     languages.map((l) => el('option', { value: l, selected: l === current() }, t(`language.${l}`))));
   return select;
 }
@@ -119,9 +123,12 @@ function follow() {
     await show();
     replace(banner, el('p', { class: 'error' }, t('error.user')));
   });
-  api.news.addEventListener('offline', () => replace(banner, el('p', { class: 'warn' }, t('shell.offline'))));
+  api.news.addEventListener('offline', () => replace(banner, el('p', { class: 'warn' }, t('shell.offline', { when: dateTime(api.heard) }))));
   api.news.addEventListener('online', () => replace(banner));
-  addEventListener('hashchange', () => show().then(() => { if (me) main.focus(); }));
+  addEventListener('hashchange', () => {
+    show();
+    if (me) main.focus();
+  });
 }
 
 export async function start(options) {

@@ -6,7 +6,7 @@ import { on } from '/shared/events.js';
 import { dateTime, errorText, t } from '/shared/i18n.js';
 import { act, choice, dialog, message, once, table } from '/shared/parts.js';
 
-const roles = ['viewer', 'editor', 'admin'];
+let roles = ['viewer', 'editor', 'admin'];
 const roleOptions = () => roles.map((r) => [r, t(`users.${r}`)]);
 const at = (kind, name, more = '') => `/v1/${kind}/${encodeURIComponent(name)}${more}`;
 
@@ -76,7 +76,9 @@ function tokensTable(list, done) {
       el('button', { type: 'button', class: 'quiet', 'aria-label': t('users.removeOf', { name: k.name }), onclick: () => drop('tokens', k.name, done) }, t('users.remove'))]));
 }
 
-export async function render(main, { me, signal, guard }) {
+// only: the roles there are here, where that is not all of them.
+export async function render(main, { me, signal, guard }, only = roles) {
+  roles = only;
   const users = el('div', {});
   const tokens = el('div', {});
   const said = message();

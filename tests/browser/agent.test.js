@@ -644,7 +644,7 @@ test('the agent is killed and begins again: the page says so, goes on, and nobod
   await net.stop(US, 'SIGKILL');
   await button(mine, 'Bewaren').click();
   await reads(mine.locator('.message'), 'Plek antwoordt niet');
-  await reads(page.locator('.banner'), 'Wat u ziet kan verouderd zijn');
+  await reads(page.locator('.banner'), /Wat u ziet is van .*\d\d:\d\d en kan verouderd zijn/);
   assert.equal(await mine.locator('input[name=free]').inputValue(), '2', 'what was typed is gone');
   await net.startAgent(US);
   await page.waitForFunction(() => document.querySelector('.banner').textContent === '', null, { timeout: 60000 });

@@ -130,9 +130,9 @@ export class HubPages {
 }
 
 // Waits until the text is there; says what stood there when it does not come.
-export async function reads(locator, wanted) {
+export async function reads(locator, wanted, seconds = Number(process.env.PLEK_BROWSER_WAIT ?? 60)) {
   let text = '';
-  for (const until = Date.now() + 60000; Date.now() < until;) {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
     text = await locator.textContent({ timeout: 1000 }).catch(() => '');
     if (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted)) return text;
     await new Promise((resolve) => { setTimeout(resolve, 100); });

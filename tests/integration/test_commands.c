@@ -437,6 +437,8 @@ static const struct bad bad_hub_input[] = {
     {{"charter", "publish", "@policy-key.json"}, 65, {"audiences"}},
     {{"aggregate", "--service", "cot"}, 65, {"cot"}},
     {{"aggregate", "--audience", "press"}, 64, {"press", "public"}},
+    {{"user", "add", "jan", "--role", "editor"}, 64, {"editor", "viewer or admin"}},
+    {{"token", "add", "epd", "--role", "editor"}, 64, {"editor", "viewer or admin"}},
     {{"aggregate", "--from", "2020-13-01"}, 65, {"2020-13-01", "from"}},
     {{"aggregate", "--to", "2020-01-01"}, 64, {"start"}},
     {{"aggregate", "--csv", "--json"}, 64, {"--csv"}},

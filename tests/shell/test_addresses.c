@@ -23,11 +23,16 @@ Test(addresses, an_unknown_address_counts_nothing_and_a_removed_one_again) {
     cr_assert(addresses_add(a, "192.0.2.1"));
     cr_assert(addresses_add(a, "192.0.2.1"));
     cr_assert(addresses_add(a, "::ffff:192.0.2.1"));
-    cr_assert_eq(addresses_count(a, "192.0.2.1"), 2u);
+    cr_assert(addresses_add(a, "2001:db8:1:2::3"));
+    cr_assert_eq(addresses_count(a, "192.0.2.1"), 3u);
+    cr_assert_eq(addresses_count(a, "2001:db8:1:2::4"), 1u, "of the same network");
+    cr_assert_eq(addresses_count(a, "2001:db8:1:3::3"), 0u);
     addresses_remove(a, "192.0.2.1");
+    addresses_remove(a, "::ffff:192.0.2.1");
     addresses_remove(a, "192.0.2.1");
     cr_assert_eq(addresses_count(a, "192.0.2.1"), 0u);
-    cr_assert_eq(addresses_count(a, "::ffff:192.0.2.1"), 1u);
+    addresses_remove(a, "2001:db8:1:2::5");
+    cr_assert_eq(addresses_count(a, "2001:db8:1:2::3"), 0u);
     addresses_free(a);
     addresses_free(NULL);
 }
@@ -39,7 +44,7 @@ Test(addresses, agrees_with_a_model_over_many_comings_and_goings) {
     srandom(7);
     for (int step = 0; step < STEPS; step++) {
         size_t i = (size_t)random() % ADDRESSES;
-        snprintf(text, sizeof text, "2001:db8::%zx", i);
+        snprintf(text, sizeof text, "2001:db8:0:%zx::1", i);
         cr_assert_eq(addresses_count(a, text), model[i], "step %d, address %s", step, text);
         if (model[i] > 0 && random() % 2 == 0) {
             addresses_remove(a, text);
@@ -50,7 +55,7 @@ Test(addresses, agrees_with_a_model_over_many_comings_and_goings) {
         }
     }
     for (size_t i = 0; i < ADDRESSES; i++) {
-        snprintf(text, sizeof text, "2001:db8::%zx", i);
+        snprintf(text, sizeof text, "2001:db8:0:%zx::1", i);
         cr_assert_eq(addresses_count(a, text), model[i], "address %s", text);
     }
     addresses_free(a);

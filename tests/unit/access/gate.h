@@ -54,7 +54,7 @@ static inline void gate_init(struct gate *g) {
                          &g->db, &e),
                  ERR_OK, "%s", e.detail);
     struct access_config config = {
-        .users = {g->db, 0}, .entropy = {gate_fill, g}, .describe = gate_describe};
+        .users = {g->db, 0}, .entropy = {gate_fill, g}, .describe = gate_describe, .editors = true};
     g->access = access_new(&config);
     cr_assert(g->access);
     access_set_url(g->access, "https://plek.test");

@@ -211,6 +211,21 @@ Test(access, failures_slow_down_and_say_for_how_long) {
     cr_assert_eq(gate_log_in(&gate, &thief, "balie", GATE_PASSWORD), ERR_OK);
 }
 
+/* Whoever has one address of an IPv6 network has all 2^64 of them. */
+Test(access, failures_of_one_ipv6_network_count_together) {
+    struct access_caller near = {.address = "2001:db8:1:2::ffff"},
+                         far = {.address = "2001:db8:1:3::1"};
+    for (int i = 0; i < THROTTLE_FREE + 1; i++) {
+        struct access_caller thief = {.local = false};
+        char user[16];
+        snprintf(thief.address, sizeof thief.address, "2001:db8:1:2::%d", i + 1);
+        snprintf(user, sizeof user, "user%d", i);
+        cr_assert_eq(gate_log_in(&gate, &thief, user, "raden maar weer"), ERR_CREDENTIALS, "%d", i);
+    }
+    cr_assert_eq(gate_log_in(&gate, &near, "piet", "raden maar weer"), ERR_RATE);
+    cr_assert_eq(gate_log_in(&gate, &far, "piet", "raden maar weer"), ERR_CREDENTIALS);
+}
+
 /* Many tries at once: each counts when it begins, not when its hash is done. */
 Test(access, tries_under_way_count) {
     size_t count = 0;
