@@ -45,11 +45,19 @@ export class Front {
   }
 }
 
-// A port that nobody listens at, for a listener that has to come back at the same one.
+// A port that nobody listens at, for a listener that has to come back at the same one: below those
+// that a system gives out by itself, or somebody else may have it by then.
 export async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
+  for (;;) {
+    const port = 12000 + Math.floor(Math.random() * 18000);
+    const server = net.createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (free) {
+      await new Promise((resolve) => { server.close(resolve); });
+      return port;
+    }
+  }
 }
