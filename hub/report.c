@@ -209,6 +209,8 @@ static struct pictures pictures_of(const struct pictures *all, const struct memb
         from++;
     for (to = from; to < all->count && key_equal(&all->items[to].member, &m->key);)
         to++;
+    if (from == to)
+        return (struct pictures){0}; /* no pictures at all are no array at all */
     return (struct pictures){.items = all->items + from, .count = to - from};
 }
 

@@ -299,6 +299,19 @@ Test(routes, every_route_has_its_role) {
 }
 
 /* Whose figures are current, expired, or never came. */
+/* Found by fuzzing: a member's part of no pictures at all was reckoned from a null pointer. */
+Test(routes, coverage_before_anybody_reported) {
+    struct town t;
+    struct person p;
+    town_init(&t, 3, NULL);
+    person_join(&t, &p, "Huis Noord", "provider");
+    json_t *rows = town_get(&t, "/v1/coverage");
+    cr_assert_eq(json_array_size(rows), 1);
+    expect_row(rows, 0, "{\"member\":\"Huis Noord\",\"reported\":false,\"services\":{}}");
+    json_decref(rows);
+    town_done(&t);
+}
+
 Test(routes, coverage_by_member) {
     struct town t;
     struct person p, q;
