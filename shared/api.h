@@ -36,6 +36,7 @@ struct api_request {
 /* Success: fills *ret_body (may stay NULL: {}). Failure: the error becomes the response. */
 typedef enum err (*api_handler)(void *domain, const struct api_request *request, json_t **ret_body,
                                 struct error *e);
+/* Each route is described in docs/openapi, and tests/openapi holds the two together. */
 struct api_route {
     enum api_method method;
     enum api_role least; /* whom it is for */

@@ -29,12 +29,21 @@ class Compiled:
                 self.errors[rest[0]] = int(rest[1])
 
 
-def form_faults(documents, schema):
-    validator = jsonschema.Draft4Validator(schema)
-    for name, document in documents.items():
-        # It knows JSON, whose keys are texts.
-        for fault in validator.iter_errors(json.loads(json.dumps(document))):
-            yield f"{name}: {'/'.join(map(str, fault.absolute_path))}: {fault.message[:200]}"
+class Form:
+    """What OpenAPI allows. A document that was looked at is known by its text."""
+
+    def __init__(self, schema):
+        self.validator = jsonschema.Draft4Validator(schema)
+        self.known = {}
+
+    def faults(self, documents):
+        for name, document in documents.items():
+            text = json.dumps(document)
+            if text not in self.known:  # it knows JSON, whose keys are texts
+                self.known[text] = [
+                    f"{name}: {'/'.join(map(str, fault.absolute_path))}: {fault.message[:200]}"
+                    for fault in self.validator.iter_errors(json.loads(text))]
+            yield from self.known[text]
 
 
 def reference_faults(documents):
@@ -153,20 +162,21 @@ def operation_faults(documents, schemas, compiled, operation):
                         yield f"{where}: its example is of {code}, which has another status"
 
 
-def faults(documents, compiled, schema):
-    found = list(form_faults(documents, schema)) + list(reference_faults(documents))
+def faults(documents, compiled, form):
+    found = list(form.faults(documents)) + list(reference_faults(documents))
+    yield from found
     if found:
-        return found  # what follows relies on it
-    found += list(route_faults(documents, compiled)) + list(error_faults(documents, compiled))
+        return  # what follows relies on it
+    yield from route_faults(documents, compiled)
+    yield from error_faults(documents, compiled)
     schemas = doc.Schemas(documents)
     for daemon in doc.DAEMONS:
         seen = set()
         for operation in doc.operations(documents, daemon):
-            found += operation_faults(documents, schemas, compiled, operation)
+            yield from operation_faults(documents, schemas, compiled, operation)
             if operation.node.get("operationId") in seen | {None}:
-                found.append(f"{operation}: its operationId is missing or another's")
+                yield f"{operation}: its operationId is missing or another's"
             seen.add(operation.node.get("operationId"))
-    return found
 
 
 # ---- each fault is found ----
@@ -248,23 +258,23 @@ MUTATIONS = (
 )
 
 
-def unnoticed(documents, compiled, schema):
+def unnoticed(documents, compiled, form):
     """Mutations of the documents that nothing was said about."""
     for title, wanted, mutate in MUTATIONS:
         mutated = copy.deepcopy(documents)
         mutate(mutated)
-        found = faults(mutated, compiled, schema)
-        if not any(wanted in fault for fault in found):
+        if not any(wanted in fault for fault in faults(mutated, compiled, form)):
+            found = list(faults(mutated, compiled, form))
             yield f"{title}: expected a fault with {wanted!r}, found {found[:3]}"
 
 
 def main():
     program, folder, schema_file = sys.argv[1:]
     with open(schema_file, encoding="utf-8") as file:
-        schema = json.load(file)
+        form = Form(json.load(file))
     compiled, documents = Compiled(program), doc.load(folder)
-    found = faults(documents, compiled, schema)
-    missed = [] if found else list(unnoticed(documents, compiled, schema))
+    found = list(faults(documents, compiled, form))
+    missed = [] if found else list(unnoticed(documents, compiled, form))
     for fault in found:
         print(f"fault: {fault}")
     for miss in missed:

@@ -1,8 +1,6 @@
 """Owns what every operation refuses alike: who may not, bodies that are not as documented, numbers out of
 their range. It follows the documents: a route that is added is tried without a word here.
 """
-import json
-
 import document as doc
 from client import Client, Wrong
 
@@ -91,16 +89,24 @@ def ranges(operation, caller):
             caller.ask(operation.method, operation.path, query={p["name"]: value})
 
 
-def elsewhere(local):
-    """What no operation is."""
-    for method, path, status in (("GET", "/v1/nothing", 404), ("PUT", "/v1/status", 404),
-                                 ("PATCH", "/v1/status", 405), ("GET", "/v2/status", 404)):
-        connection, response = local.open(method, path)
-        text = response.read().decode()
-        connection.close()
-        if response.status != status or (
-                status == 404 and json.loads(text)["error"]["code"] != "not-found"):
-            yield f"{method} {path}: expected {status}, found {response.status} {text}"
+def elsewhere(local, nobody):
+    """What no operation is, and what any can be answered."""
+    stranger = Client(nobody.contract, nobody.daemon, nobody.address, {"Host": "else.example"})
+    error = {"$ref": "#/components/schemas/Error"}
+    for caller, method, path, body, code, status in (
+            (local, "GET", "/v1/nothing", None, "not-found", 404),
+            (local, "PUT", "/v1/status", None, "not-found", 404),
+            (local, "GET", "/v2/status", None, "not-found", 404),
+            (stranger, "GET", "/v1/me", None, "host", 421),
+            (nobody, "POST", "/v1/login", {"user": "x" * 2**20}, "too-large", 413)):
+        answer = caller.send(method, path, body)
+        found = local.contract.schemas.faults("common.yaml", error, answer.body)
+        if answer.status != status or found or answer["error"]["code"] != code:
+            yield f"{method} {path}: expected {code}, found {answer.status} {answer.text} {found}"
+    connection, response = local.open("PATCH", "/v1/status")
+    connection.close()
+    if response.status != 405:
+        yield f"PATCH: expected 405, found {response.status}"
 
 
 def run(contract, local):
@@ -112,6 +118,6 @@ def run(contract, local):
         outsiders(operation, nobody, local.program)
         faults += bodies(contract, operation, local.person if path in OF_SESSIONS else local)
         ranges(operation, local)
-    faults += elsewhere(local)
+    faults += elsewhere(local, nobody)
     if faults:
         raise Wrong("\n".join(faults))

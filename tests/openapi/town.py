@@ -63,9 +63,9 @@ class Town:
     def start(self, name, program, *words):
         """The daemon's `ready` line."""
         log = open(self.path(name) + ".log", "ab")
-        process = subprocess.Popen(
-            [os.path.join(self.programs, program), "run", "--dir", self.path(name), *words],
-            stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(  # it ends with us, however we end
+            ["setpriv", "--pdeathsig", "KILL", os.path.join(self.programs, program), "run", "--dir",
+             self.path(name), *words], stdout=subprocess.PIPE, stderr=log, text=True)
         log.close()
         self.running[name] = process
         for line in process.stdout:
