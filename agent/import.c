@@ -214,7 +214,9 @@ static enum err apply_all(struct import *im, struct import_report *report, int64
     enum err code = db_begin(db, e);
     if (code != ERR_OK)
         return code;
-    code = import_past_last(im, &before, e);
+    code = db_savepoint(db, e);
+    if (code == ERR_OK)
+        code = import_past_last(im, &before, e);
     if (code == ERR_OK)
         code = im->profile->place_column ? import_apply_places(im, report, e)
                                          : apply_lines(im, report, e);
@@ -223,13 +225,13 @@ static enum err apply_all(struct import *im, struct import_report *report, int64
     if (code == ERR_OK)
         code = import_past_last(im, &after, e);
     *ret_recorded = after - before;
-    if (code == ERR_OK && !im->request.dry_run) {
-        code = db_commit(db, e);
-        if (code == ERR_OK && *ret_recorded > 0)
-            agent_mark_dirty(im->a);
-        return code;
-    }
-    db_rollback(db);
+    if (code == ERR_OK && im->request.dry_run)
+        db_undo(db); /* and no more: what surrounds this goes on */
+    else if (code == ERR_OK)
+        code = db_release(db, e);
+    code = db_end(db, code, e);
+    if (code == ERR_OK && !im->request.dry_run && *ret_recorded > 0)
+        agent_mark_dirty(im->a);
     return code;
 }
 

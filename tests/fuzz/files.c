@@ -41,7 +41,7 @@ static void try_config(struct bytes content) {
     struct error e = {0};
     struct settings s, before;
     memset(&s, 0, sizeof s);
-    config_defaults(keys, sizeof keys / sizeof *keys, &s);
+    FUZZ_CHECK(config_defaults(keys, sizeof keys / sizeof *keys, &s, &e) == ERR_OK);
     before = s;
     put("x.conf", content);
     if (!fuzz_accepted(config_read(scratch_path(&scratch, "x.conf", path), keys,

@@ -158,7 +158,7 @@ static void pass_on(struct connection *c, enum proxy_way way, const struct piece
 }
 
 static void pass_due(struct connection *c, int64_t now_ms) {
-    for (int way = 0; way < 2; way++) {
+    for (enum proxy_way way = PROXY_UP; way <= PROXY_DOWN; way++) {
         struct way *w = &c->ways[way];
         while (w->first && !c->closing && w->first->due_ms <= now_ms) {
             struct piece *piece = w->first;
@@ -217,7 +217,7 @@ static void hear(struct connection *c, enum proxy_way way, struct bytes in) {
     buf_init(&out[PROXY_UP], PASSED_MAX);
     buf_init(&out[PROXY_DOWN], PASSED_MAX);
     c->proxy->hook.passes(c->seen, way, in, out);
-    for (int to = 0; to < 2; to++) {
+    for (enum proxy_way to = PROXY_UP; to <= PROXY_DOWN; to++) {
         queue_bytes(c, to, buf_bytes(&out[to]));
         buf_done(&out[to]);
     }
