@@ -49,6 +49,7 @@ struct net {
     size_t under_way, under_way_bytes; /* entries read and not yet answered */
     size_t paused;                     /* connections that are not read from for that */
     char address[INVITE_ADDRESS_MAX];
+    char host_name[128]; /* of the public vhost: libwebsockets keeps the pointer */
     uv_check_t pass;
     bool stopping, loop_ready;
 };
@@ -346,9 +347,9 @@ static unsigned raise_descriptors(void) {
 }
 
 static enum err listen_public(struct net *net, struct error *e) {
-    char host[128];
+    char *host = net->host_name;
     int port = 0;
-    enum err err = web_split_address(net->config.listen, host, sizeof host, &port, e);
+    enum err err = web_split_address(net->config.listen, host, sizeof net->host_name, &port, e);
     if (err)
         return err;
     net->protocols[0] = web_protocol(screens_public(net->screens));

@@ -57,9 +57,10 @@ enum err web_listen_socket(struct web *web, struct lws_context *context, const c
                          path, sizeof((struct sockaddr_un){0}.sun_path) - 1);
     web->protocols[0] = web_protocol(web);
     unlink(path);
+    snprintf(web->interface, sizeof web->interface, "%s", path);
     struct lws_context_creation_info info = {
         .vhost_name = "api.sock",
-        .iface = path,
+        .iface = web->interface,
         .port = 0,
         .protocols = web->protocols,
         .options = LWS_SERVER_OPTION_UNIX_SOCK,
@@ -99,10 +100,10 @@ void web_note_address(struct web *web, int port, bool tls) {
 enum err web_listen_browsers(struct web *web, struct lws_context *context,
                              const struct web_listen *listen, char ret_address[WEB_ADDRESS_MAX],
                              struct error *e) {
-    char host[WEB_ADDRESS_MAX - 16];
+    char *host = web->interface;
     int port = 0;
     bool tls = listen->cert[0] != '\0';
-    enum err err = web_split_address(listen->address, host, sizeof host, &port, e);
+    enum err err = web_split_address(listen->address, host, WEB_ADDRESS_MAX - 16, &port, e);
     if (err)
         return err;
     web->protocols[0] = web_protocol(web);

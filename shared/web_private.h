@@ -53,6 +53,9 @@ struct web {
     int port;
     bool tls;
     struct lws_protocols protocols[2];
+    /* Where it listens, as long as its vhost: libwebsockets keeps the pointer and reads it whenever
+     * another vhost is made. */
+    char interface[WEB_ADDRESS_MAX];
 };
 
 /* Frees what the exchange holds of a request and its answer; it can take another. */
