@@ -11,10 +11,10 @@
 struct addresses;
 struct addresses *addresses_new(void);    /* NULL: no memory */
 void addresses_free(struct addresses *a); /* accepts NULL */
-size_t addresses_count(const struct addresses *a, const char *address);
-/* One more. False: no memory, nothing changed. */
-bool addresses_add(struct addresses *a, const char *address);
+size_t addresses_count(const struct addresses *a, const char *text);
+/* The address as text. One more. False: no memory, nothing changed. */
+bool addresses_add(struct addresses *a, const char *text);
 /* One less; of an address that was added. */
-void addresses_remove(struct addresses *a, const char *address);
+void addresses_remove(struct addresses *a, const char *text);
 
 #endif

@@ -400,7 +400,7 @@ static enum err read_role(const struct api_request *r, const char *name, enum ap
     enum api_role role = API_VIEWER;
     enum err err = api_role_parse(name, &role, e);
     if (err == ERR_OK && role == API_EDITOR && !r->access->config.editors)
-        err = error_at(e, ERR_USAGE, "role", 0, 0,
+        err = error_at(e, ERR_DATA, "role", 0, 0,
                        "found 'editor', which is for agents: figures are not entered at a hub; "
                        "expected viewer or admin");
     if (err == ERR_OK)

@@ -116,7 +116,7 @@ test('the hub behind it is gone: the page says so, and goes on when it is back',
 });
 
 test('an agent: log-in over https, and what is changed elsewhere stands there', async () => {
-  const said = await lab.at(HAVEN, ['user', 'add', 'jan', '--role', 'admin']);
+  const said = await lab.at(HAVEN, ['user', 'add', 'beheer', '--role', 'admin']);
   await enter(`https://${AGENT}:${port.https}/${/#invite=[\w-]+/.exec(said)[0]}`);
   await reads(page.locator('main h1'), 'Plek nu');
   await page.goto(`https://${AGENT}:${port.https}/#/capacity`);

@@ -248,12 +248,12 @@ int actor_next(struct actor *a, struct frame *ret) {
     if (ret->kind == FRAME_ACK)
         a->credit = ret->ack.credit_bytes;
     if (ret->kind != FRAME_DELIVER)
-        return ret->kind;
+        return (int)ret->kind;
     a->delivered += a->puppet.plain.len;
     struct frame taken = {.kind = FRAME_TAKEN, .taken = {.bytes = a->delivered}};
     if (a->pulled || ret->deliver.class_ == 0)
         actor_send_frame(a, &taken);
-    return ret->kind;
+    return (int)ret->kind;
 }
 
 void actor_expect_end(struct actor *a, enum err code, bool signed_leave) {

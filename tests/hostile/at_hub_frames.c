@@ -171,10 +171,17 @@ CASE_FUNCTION(pushed_beyond_the_credit) {
         blob_unref(sealed);
     }
     cr_assert_gt(len, 4 * a->credit);
+    struct process *hub = network_process(&s->net, "hub");
+    size_t log_from = strlen(lab_log(&s->lab, hub));
     (void)peer_send(&a->peer, burst, len);
     while (actor_next(a, &frame) != 0)
         continue;
-    cr_assert_eq(a->left, code, "left as %s '%s'", error_name(a->left), a->reason);
+    /* Where a hub hangs up on bytes that it has not read, the system throws away what it said last:
+     * then its log tells. */
+    if (a->left == ERR_OK)
+        EVENTUALLY(strstr(lab_log(&s->lab, hub) + log_from, "reason=\"pushed beyond the credit\""));
+    else
+        cr_assert_eq(a->left, code, "left as %s '%s'", error_name(a->left), a->reason);
     free(burst);
     buf_done(&entry);
     craft_done(&c);

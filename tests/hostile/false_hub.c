@@ -163,7 +163,7 @@ int false_hub_next(struct false_hub *h, struct frame *ret) {
         h->taken = ret->taken.bytes;
     if (ret->kind == FRAME_PUSH)
         note_push(h, ret);
-    return ret->kind;
+    return (int)ret->kind;
 }
 
 void false_hub_accept(struct false_hub *h) {

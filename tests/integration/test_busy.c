@@ -53,15 +53,15 @@ static void share_with(const char *name, const char *other) {
 }
 
 static void open_doors(void) {
-    const struct result *r = AGENT_DO(&net, "A", "user", "add", "ada", "--role", "admin");
+    const struct result *r = AGENT_DO(&net, "A", "user", "add", "beheer", "--role", "admin");
     doors[0].address = web_address("A");
     doors[0].token = visitor_token(&lab, doors[0].address,
                                    visitor_session(&lab, doors[0].address, r->out), "editor");
-    r = AGENT_DO(&net, "B", "user", "add", "ada", "--role", "admin");
+    r = AGENT_DO(&net, "B", "user", "add", "beheer", "--role", "admin");
     doors[1].address = web_address("B");
     doors[1].token = visitor_token(&lab, doors[1].address,
                                    visitor_session(&lab, doors[1].address, r->out), "editor");
-    r = HUB_DO(&net, "user", "add", "ada", "--role", "admin");
+    r = HUB_DO(&net, "user", "add", "beheer", "--role", "admin");
     doors[2].address = net.address;
     doors[2].token =
         visitor_token(&lab, net.address, visitor_session(&lab, net.address, r->out), "viewer");
@@ -100,8 +100,8 @@ static void begin_figures(struct round *r, const struct door *door, int number) 
                        i, number * FIGURES + i),
               true);
     for (int i = 0; number % 3 == 0 && i < LOGINS; i++)
-        begin(r, door, "POST /v1/login", "{\"user\":\"ada\",\"password\":\"" VISITOR_PASSWORD "\"}",
-              false);
+        begin(r, door, "POST /v1/login",
+              "{\"user\":\"beheer\",\"password\":\"" VISITOR_PASSWORD "\"}", false);
     begin(r, door, "GET /v1/room?service=bed&limit=10", "", true);
     begin(r, door, "GET /v1/status", "", true);
     begin(r, door, "GET /v1/history?service=bed", "", true);
@@ -115,7 +115,7 @@ static void one_round(int number) {
     begin(&r, &doors[2], "GET /v1/members", "", true);
     begin(&r, &doors[2], "GET /v1/coverage", "", true);
     begin(&r, &doors[2], "POST /v1/login",
-          "{\"user\":\"ada\",\"password\":\"" VISITOR_PASSWORD "\"}", false);
+          "{\"user\":\"beheer\",\"password\":\"" VISITOR_PASSWORD "\"}", false);
     end(&r);
 }
 

@@ -6,7 +6,7 @@
 #include "network.h"
 #include "visitor.h"
 
-#define LOGIN "{\"user\":\"ada\",\"password\":\"" VISITOR_PASSWORD "\"}"
+#define LOGIN "{\"user\":\"beheer\",\"password\":\"" VISITOR_PASSWORD "\"}"
 
 TestSuite(screens, .timeout = 300);
 
@@ -38,14 +38,14 @@ Test(screens, are_for_those_who_log_in) {
     network_run_hub(&net, NULL);
     struct process *a = network_add(&net, "A", NULL);
     const char *address = visitor_between(&lab, lab_read(&lab, a->out), "web=http://", "\r\n");
-    const struct result *r = AGENT_DO(&net, "A", "user", "add", "ada", "--role", "admin");
+    const struct result *r = AGENT_DO(&net, "A", "user", "add", "beheer", "--role", "admin");
     use(address, r->out, "GET /v1/lines");
-    r = HUB_DO(&net, "user", "add", "ada", "--role", "admin");
+    r = HUB_DO(&net, "user", "add", "beheer", "--role", "admin");
     use(net.address, r->out, "GET /v1/members");
     json_t *users = AGENT(&net, "A", "user", "list");
     cr_assert_str_eq(json_string_value(json_object_get(json_array_get(users, 0), "state")),
                      "active");
-    AGENT_DO(&net, "A", "user", "remove", "ada");
+    AGENT_DO(&net, "A", "user", "remove", "beheer");
     const char *answer = visitor_ask(&lab, address, "POST /v1/login", "", LOGIN);
     cr_assert(strstr(answer, " 401 "), "%s", answer);
     lab_pass(&lab);
