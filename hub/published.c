@@ -28,6 +28,8 @@ void published_sort(struct published_part *parts, size_t count) {
 
 static struct slice of_region(struct slice all, const char *region) {
     size_t from = 0, to;
+    if (all.count == 0)
+        return all; /* its items may be none */
     while (from < all.count && strcmp(all.items[from].region, region) != 0)
         from++;
     for (to = from; to < all.count && strcmp(all.items[to].region, region) == 0;)
