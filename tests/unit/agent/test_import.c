@@ -1,34 +1,11 @@
 /* Importing a table: what each row becomes, all or nothing, and never backwards. */
 #include <errno.h>
 
-#include "import.h"
-#include "records.h"
-#include "unit/agent/agent_kit.h"
+#include "unit/agent/import_kit.h"
 #include "vfs/watch_vfs.h"
 
 #define VFS "watch-import"
 
-static struct kit kit;
-
-/* Validity long enough for tables that go back for weeks. */
-static const char charter[] =
-    "{\"format\":1,\"purpose\":\"test\",\"time_zone\":\"Europe/"
-    "Amsterdam\",\"longest_validity\":\"60d\","
-    "\"services\":["
-    "{\"code\":\"bed\",\"label\":\"Bed\",\"definition\":\"A bed\",\"unit\":\"bed\",\"decimals\":0,"
-    "\"validity\":\"24h\",\"attributes\":[{\"name\":\"security\",\"label\":\"Security\",\"values\":"
-    "["
-    "{\"code\":\"low\",\"label\":\"Low\"},{\"code\":\"high\",\"label\":\"High\"}]}]},"
-    "{\"code\":\"care\",\"label\":\"Care\",\"definition\":\"Hours\",\"unit\":\"hour\",\"period\":"
-    "\"week\","
-    "\"decimals\":1,\"validity\":\"48h\",\"attributes\":[]}]}";
-
-static void setup(void) {
-    kit_joined(&kit, charter);
-}
-static void teardown(void) {
-    kit_done(&kit);
-}
 TestSuite(import, .init = setup, .fini = teardown);
 
 /* Counts by day and region, as a ministry publishes them. */
@@ -47,45 +24,6 @@ static const char wards[] =
     "{\"format\":1,\"service\":{\"column\":\"s\"},\"ward\":{\"column\":\"w\"},"
     "\"columns\":{\"free\":\"f\",\"status\":\"st\"},\"attributes\":{\"security\":{\"column\":"
     "\"sec\"}}}";
-
-struct options {
-    const char *where[4];
-    const char *site, *observed;
-    bool dry_run;
-    int64_t now_ms;
-};
-
-static enum err import(const char *text, const char *profile, struct options o, json_t **ret,
-                       struct error *e) {
-    struct import_request r = {.file = "in.csv",
-                               .profile = bytes_str(profile),
-                               .profile_file = "p.json",
-                               .site = o.site,
-                               .observed = o.observed,
-                               .dry_run = o.dry_run,
-                               .actor = "uid:1"};
-    while (r.where_count < 4 && o.where[r.where_count]) {
-        r.where[r.where_count] = o.where[r.where_count];
-        r.where_count++;
-    }
-    *e = (struct error){0};
-    return import_run(kit.agent, &r, bytes_str(text), o.now_ms ? o.now_ms : KIT_NOW, ret, e);
-}
-
-static int64_t count_of(const json_t *report, const char *key) {
-    return json_integer_value(json_object_get(report, key));
-}
-
-/* Imports and gives "new changed unchanged older" as one number: 1200 is one new, two changed. */
-static int64_t run(const char *text, const char *profile, struct options o) {
-    struct error e = {0};
-    json_t *report = NULL;
-    KIT_OK(import(text, profile, o, &report, &e));
-    int64_t sum = 1000 * count_of(report, "new") + 100 * count_of(report, "changed") +
-                  10 * count_of(report, "unchanged") + count_of(report, "older");
-    json_decref(report);
-    return sum;
-}
 
 static char *dump(void) {
     struct error e = {0};
@@ -112,15 +50,6 @@ static void refuse(const char *text, const char *profile, struct options o, enum
     cr_assert_str_eq(before, after);
     free(before);
     free(after);
-}
-
-static struct line line_of(const char *service, const char *ward) {
-    struct error e = {0};
-    struct record r;
-    bool found = false;
-    KIT_OK(records_find_line(kit.agent, 1, service, ward, &r, &found, &e));
-    cr_assert(found, "%s '%s'", service, ward);
-    return r.line;
 }
 
 /* ---- what rows become ---- */
@@ -528,76 +457,4 @@ Test(import, failing_commit_stores_no_row) {
     agent_close(kit.agent);
     kit.agent = NULL;
     watch_vfs_free(w);
-}
-
-/* ---- the examples in docs/ (run from the repository's root) ---- */
-
-static char *whole_file(const char *path) {
-    FILE *file = fopen(path, "rb");
-    cr_assert_not_null(file, "%s: run the tests from the repository's root", path);
-    char *text = calloc(1, CHARTER_MAX_BYTES);
-    cr_assert_gt(fread(text, 1, CHARTER_MAX_BYTES - 1, file), 0);
-    fclose(file);
-    return text;
-}
-
-Test(examples, wards_of_a_psychiatric_hospital, .fini = teardown) {
-    static const char text[] = "locatie;afdeling;soort;beveiliging;capaciteit;bezet;gereserveerd;"
-                               "dicht;reden dicht;status\r\n" KIT_MEMBER
-                               ";De Eik;secured-bed;3;12;9;1;2;personeel;admitting\r\n" KIT_MEMBER
-                               ";De Linde;secured-bed;2;10;onbekend;-;;;consult\r\n";
-    char *example = whole_file("docs/examples/charter-secured-psychiatry.json");
-    char *profile = whole_file("docs/examples/profile-wards.json");
-    kit_joined(&kit, example);
-    cr_assert_eq(run(text, profile, (struct options){0}), 2000);
-    struct line oak = line_of("secured-bed", "De Eik"), lime = line_of("secured-bed", "De Linde");
-    cr_assert_eq(capacity_available(&oak.capacity).value, 0);
-    cr_assert_str_eq(oak.capacity.blocked_reason, "personeel");
-    cr_assert_str_eq(oak.attributes[0].value, "3");
-    cr_assert_not(capacity_available(&lime.capacity).known);
-    cr_assert_eq(lime.capacity.status, STATUS_CONSULT);
-    free(example);
-    free(profile);
-}
-
-Test(examples, published_daily_figures, .fini = teardown) {
-    static const char text[] =
-        "datum,bundesland_name,behandlungsgruppe,intensivbetten_belegt,intensivbetten_frei,extra\n"
-        "2026-09-12,Nord,Erwachsene,200,50,NA\n2026-09-13,Nord,Erwachsene,210,NA,NA\n"
-        "2026-09-13,Nord,Kinder,10,5,NA\n2026-09-13,West,Erwachsene,300,9,NA\n";
-    char *profile = whole_file("docs/examples/profile-published-daily.json");
-    kit_joined(&kit, charter);
-    cr_assert_eq(run(text, profile, (struct options){.where = {"bundesland_name=Nord"}}), 1000);
-    struct capacity c = line_of("bed", "").capacity;
-    cr_assert_eq(c.occupied.value, 210);
-    cr_assert_not(c.free.known);
-    free(profile);
-}
-
-Test(examples, hours_from_a_dutch_spreadsheet, .fini = teardown) {
-    static const char text[] = "sep=;\r\nwijkteam;uren vrij;uren gevraagd;weer ruimte;peildatum\r\n"
-                               "Caf\xE9 Noord;1.012,5;12;01-10-2026;12-09-2026\r\n;;;;\r\n";
-    char *example = whole_file("docs/examples/charter-home-nursing.json");
-    char *profile = whole_file("docs/examples/profile-dutch-excel.json");
-    kit_joined(&kit, example);
-    cr_assert_eq(run(text, profile, (struct options){0}), 1000);
-    struct line line = line_of("nursing", "Caf\xC3\xA9 Noord");
-    cr_assert_eq(line.capacity.free.value, 10125);
-    cr_assert_eq(line.capacity.next_free_ms, KIT_NOW - 2 * KIT_HOUR + 18 * KIT_DAY);
-    free(example);
-    free(profile);
-}
-
-Test(examples, places_of_a_psychiatric_hospital, .fini = teardown) {
-    static const char text[] = "afdeling;kamer;stand;reden;tot\r\nDe Eik;1;bezet;;\r\n"
-                               "De Eik;2;dicht;verf;2026-09-20\r\nDe Eik;3;vrij;;\r\n";
-    char *example = whole_file("docs/examples/charter-secured-psychiatry.json");
-    char *profile = whole_file("docs/examples/profile-places.json");
-    kit_joined(&kit, example);
-    cr_assert_eq(run(text, profile, (struct options){0}), 3000);
-    struct line oak = line_of("secured-bed", "De Eik");
-    cr_assert_eq(capacity_available(&oak.capacity).value, 1);
-    cr_assert_eq(oak.capacity.total.value, 3);
-    free(example);
-    free(profile);
 }
