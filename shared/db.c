@@ -261,7 +261,7 @@ static sqlite3_stmt *query_prepared(const struct db_query *q) {
     return q->db->prepared[q->statement];
 }
 
-/* All were prepared at open, so that none is wrong; db_rest lets go of them. */
+/* When it is first run, and again after db_rest let go of it. */
 static int query_prepare(struct db *db, int statement) {
     if (db->prepared[statement] != NULL)
         return SQLITE_OK;

@@ -23,7 +23,8 @@ struct db_schema {
     int log_pages;
 };
 
-/* All SQL of a store: an array indexed by the store's own statement enum, prepared once at open. */
+/* All SQL of a store: an array indexed by the store's own statement enum, each prepared when it is
+ * first run. */
 struct db_statement {
     const char *name; /* for error messages */
     const char *sql;  /* named parameters only (":seq") */
@@ -52,6 +53,11 @@ enum err db_end(struct db *db, enum err code, struct error *e) MUST_USE;
 enum err db_savepoint(struct db *db, struct error *e) MUST_USE;
 enum err db_release(struct db *db, struct error *e) MUST_USE;
 void db_undo(struct db *db); /* back to the savepoint, and release it */
+
+/* Prepares every statement of the table now, for the tests that show that none is wrong. ERR_STORE
+ * names the first that does not fit the schema, is not one statement, or has a parameter without a
+ * name. */
+enum err db_prepare_all(struct db *db, struct error *e) MUST_USE;
 
 /* A run of one prepared statement. Usage:
  *     struct db_query q = db_query(db, STMT_FIND);

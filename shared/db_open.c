@@ -293,12 +293,18 @@ static enum err db_prepare_one(struct db *db, const char *name, const char *sql,
     return ERR_OK;
 }
 
-static enum err db_prepare(struct db *db, struct error *e) {
+static enum err db_prepare_verbs(struct db *db, struct error *e) {
     enum err code = ERR_OK;
     for (int i = 0; i < VERB_COUNT && code == ERR_OK; i++)
         code = db_prepare_one(db, verb_sql[i], verb_sql[i], &db->verbs[i], e);
+    return code;
+}
+
+enum err db_prepare_all(struct db *db, struct error *e) {
+    enum err code = ERR_OK;
     for (int i = 0; i < db->count && code == ERR_OK; i++)
-        code = db_prepare_one(db, db->table[i].name, db->table[i].sql, &db->prepared[i], e);
+        if (db->prepared[i] == NULL)
+            code = db_prepare_one(db, db->table[i].name, db->table[i].sql, &db->prepared[i], e);
     return code;
 }
 
@@ -343,7 +349,7 @@ enum err db_open(const char *path, const char *vfs, const struct db_schema *sche
     if (code == ERR_OK)
         code = db_migrate(db, schema, version, e);
     if (code == ERR_OK)
-        code = db_prepare(db, e);
+        code = db_prepare_verbs(db, e);
     if (code != ERR_OK) {
         db_close(db);
         return code;

@@ -65,11 +65,11 @@ Test(memory, hub_deeds_when_memory_is_gone) {
 }
 
 Test(memory, opening_an_agent) {
-    sweep(script_agent, &one_allocation, 211, true);
+    sweep(script_agent, &one_allocation, 101, true);
 }
 
 Test(memory, opening_a_hub) {
-    sweep(script_hub, &one_allocation, 211, true);
+    sweep(script_hub, &one_allocation, 101, true);
 }
 
 /* ---- the disk ---- */

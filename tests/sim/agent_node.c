@@ -304,6 +304,7 @@ void sim_agent_crash(struct sim *sim, int i) {
         return;
     sim_disk_cut(sim, &a->disk);
     sim->seen.crashes++;
+    ledger_agent_closes(sim, i);
     a->agent = NULL;
     a->epoch++;
     sim_agent_forget_steps(sim, i);
@@ -321,6 +322,7 @@ void sim_agent_crash(struct sim *sim, int i) {
 void sim_agent_stop(struct sim *sim, int i) {
     sim_agent_forget_steps(sim, i);
     blob_unref(sim->agents[i].kept_state);
+    ledger_agent_closes(sim, i);
     agent_close(sim->agents[i].agent);
     sim->agents[i].agent = NULL;
     sim_disk_done(&sim->agents[i].disk);

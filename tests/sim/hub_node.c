@@ -296,6 +296,7 @@ void sim_hub_crash(struct sim *sim) {
         return;
     sim_disk_cut(sim, &h->disk);
     sim->seen.crashes++;
+    ledger_hub_closes(sim);
     h->hub = NULL;
     h->epoch++;
     sim_hub_forget_jobs(sim);
@@ -310,6 +311,7 @@ void sim_hub_crash(struct sim *sim) {
 
 void sim_hub_stop(struct sim *sim) {
     sim_hub_forget_jobs(sim);
+    ledger_hub_closes(sim);
     hub_close(sim->hub.hub);
     sim->hub.hub = NULL;
     sim_disk_done(&sim->hub.disk);

@@ -11,14 +11,53 @@
 
 /* ---- looking into databases ---- */
 
+static struct {
+    sqlite3_stmt **list;
+    size_t count, cap;
+} looks; /* kept while their database is open: a look comes again after every step */
+
 sqlite3_stmt *ledger_query(sqlite3 *db, const char *sql) {
     sqlite3_stmt *q = NULL;
+    for (size_t i = 0; i < looks.count; i++)
+        if (sqlite3_db_handle(looks.list[i]) == db && strcmp(sqlite3_sql(looks.list[i]), sql) == 0)
+            return looks.list[i];
     if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK) {
         fprintf(stderr, "the simulator's query does not fit the schema: %s: %s\n", sql,
                 sqlite3_errmsg(db));
         abort();
     }
-    return q;
+    if (looks.count == looks.cap) {
+        looks.cap = looks.cap ? looks.cap * 2 : 64;
+        looks.list = realloc(looks.list, looks.cap * sizeof(sqlite3_stmt *));
+        if (!looks.list)
+            abort();
+    }
+    return looks.list[looks.count++] = q;
+}
+
+void ledger_query_done(sqlite3_stmt *q) {
+    (void)sqlite3_reset(q);
+    (void)sqlite3_clear_bindings(q);
+}
+
+static void stop_looking(const sqlite3 *db) {
+    size_t kept = 0;
+    for (size_t i = 0; i < looks.count; i++)
+        if (sqlite3_db_handle(looks.list[i]) == db)
+            sqlite3_finalize(looks.list[i]);
+        else
+            looks.list[kept++] = looks.list[i];
+    looks.count = kept;
+}
+
+void ledger_agent_closes(struct sim *sim, int agent) {
+    if (sim->agents[agent].agent)
+        stop_looking(ledger_agent_db(sim, agent));
+}
+
+void ledger_hub_closes(struct sim *sim) {
+    if (sim->hub.hub)
+        stop_looking(ledger_hub_db(sim));
 }
 
 sqlite3 *ledger_agent_db(struct sim *sim, int agent) {
@@ -90,6 +129,9 @@ void ledger_free(struct sim *sim) {
     }
     free(l->marks);
     free(l);
+    free(looks.list);
+    looks.list = NULL;
+    looks.count = looks.cap = 0;
     sim->ledger = NULL;
 }
 
@@ -117,7 +159,7 @@ static void check_told(struct sim *sim, const struct public_key *author, const s
     sqlite3_bind_int64(q, 2, (int64_t)told->seq);
     bool held =
         sqlite3_step(q) == SQLITE_ROW && ledger_hash(q, 0, &hash) && hash_equal(&hash, &told->hash);
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     if (!held)
         sim_fail(sim, "the hub said it holds entry %llu of %s and does not, after a crash",
                  (unsigned long long)told->seq, name);
@@ -201,7 +243,7 @@ static void check_pictures(struct sim *sim) {
         else if (!(ledger_holders(sim, author, &state->key_id) & SIM_BIT(SIM_HUB)))
             sim_fail(sim, "the hub opened a view of %s that was not for it", sim_name(sim, author));
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 void ledger_check_hub(struct sim *sim) {
@@ -213,12 +255,12 @@ void ledger_check_hub(struct sim *sim) {
     sqlite3_bind_int64(q, 1, sim->ledger->log_index);
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW)
         check_row(sim, q);
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     check_pictures(sim);
     q = ledger_query(ledger_hub_db(sim), "SELECT count(*) FROM fork");
     if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int64(q, 0) > 0)
         sim_fail(sim, "the hub keeps a fork of honest agents");
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     sim->seen.checks++;
 }
 
@@ -247,7 +289,7 @@ static uint64_t digest_rows(struct sim *sim, int agent) {
         while (sqlite3_step(q) == SQLITE_ROW)
             for (int c = 0; c < sqlite3_column_count(q); c++)
                 h = digest_column(h, q, c);
-        sqlite3_finalize(q);
+        ledger_query_done(q);
         h = (h ^ t) * UINT64_C(0x100000001b3);
     }
     return h;
@@ -291,7 +333,7 @@ static void check_own_feed(struct sim *sim, int agent) {
             sim_fail(sim, "%s sent its entry %llu and does not hold it after a crash",
                      sim_name(sim, agent), (unsigned long long)l->list[i].head.seq);
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 void ledger_agent_restarted(struct sim *sim, int agent) {

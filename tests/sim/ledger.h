@@ -29,6 +29,9 @@ struct ledger_truth {
 
 void ledger_open(struct sim *sim);
 void ledger_free(struct sim *sim);
+/* Before its database is closed: the ledger's own queries there end. */
+void ledger_agent_closes(struct sim *sim, int agent);
+void ledger_hub_closes(struct sim *sim);
 
 /* ---- the hub ---- */
 /* The hub answered that it holds this. */

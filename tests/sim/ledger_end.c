@@ -24,7 +24,7 @@ static bool audience_id(struct sim *sim, int author, const char *name,
     bool found = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) == AUDIENCE_ID_LEN;
     if (found)
         memcpy(ret, sqlite3_column_blob(q, 0), AUDIENCE_ID_LEN);
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     return found;
 }
 

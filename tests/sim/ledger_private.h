@@ -19,6 +19,7 @@ struct sealed_state {
 struct sealed_grant {
     struct hash key_id;
     int reader;
+    uint32_t services; /* that policy gave the audience when it was sealed */
 };
 struct sealed {
     struct head head;
@@ -61,8 +62,10 @@ struct ledger {
     size_t mark_count, mark_cap;
 };
 
-/* A query beside the product's statements; ends the program when it is not SQL. */
+/* A query beside the product's statements; ends the program when it is not SQL. One of a text at a
+ * time; it is kept for the next one of that text. */
 sqlite3_stmt *ledger_query(sqlite3 *db, const char *sql);
+void ledger_query_done(sqlite3_stmt *q);
 sqlite3 *ledger_agent_db(struct sim *sim, int agent);
 sqlite3 *ledger_hub_db(struct sim *sim);
 struct bytes ledger_blob(sqlite3_stmt *q, int column);

@@ -73,7 +73,7 @@ static bool same_lines(struct sim *sim, int reader, int64_t picture, const struc
         same = line && same_figure(q, &line->figure);
         lines++;
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     *ret_lines = lines;
     return same;
 }
@@ -156,7 +156,7 @@ static void check_keys(struct sim *sim, int reader) {
         if (!given)
             sim_fail(sim, "%s holds a key that nobody granted it", sim_name(sim, reader));
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 void ledger_check_reader(struct sim *sim, int reader) {
@@ -172,7 +172,7 @@ void ledger_check_reader(struct sim *sim, int reader) {
         else
             check_picture(sim, reader, &f);
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     check_keys(sim, reader);
     sim->seen.checks++;
 }
@@ -188,19 +188,45 @@ static void check_exactness(struct sim *sim, int reader, int64_t picture) {
     if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int64(q, 0) > 0)
         sim_fail(sim, "%s holds a figure finer than the precision at which it was sealed",
                  sim_name(sim, reader));
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
-/* Who joins an audience is granted its key of now, and sees what was sealed under it before: policy
- * allowed that when the grant was sealed (ledger_seal.c). */
+static bool only_services(const struct sealed_state *state, uint32_t services) {
+    struct snapshot *said = NULL;
+    bool only = snapshot_decode(blob_bytes(state->plain), &said, NULL) == ERR_OK;
+    for (size_t i = 0; only && i < said->line_count; i++)
+        only = sim_service_shared(services, said->lines[i].service);
+    snapshot_free(said);
+    return only;
+}
+
+/* A state of that audience was sealed after `s` and not after `until`. */
+static bool replaced(const struct author_ledger *l, const struct sealed *s, const uint8_t *audience,
+                     uint64_t until) {
+    for (size_t i = 0; i < l->count; i++)
+        if (l->list[i].head.seq > s->head.seq && l->list[i].head.seq <= until &&
+            ledger_state(&l->list[i], audience))
+            return true;
+    return false;
+}
+
+/* Who joins an audience is granted its key of now, and sees what its members saw at that moment:
+ * the newest state, although it was sealed before. Nothing older, unless the hub is one that hands
+ * out old states, and no service that was no longer shared then. That policy allowed the grant was
+ * looked at when it was sealed (ledger_seal.c). */
 static bool granted_later(struct sim *sim, int author, const struct sealed *s,
                           const struct sealed_state *state, int reader) {
     const struct author_ledger *l = &sim->ledger->authors[author];
     for (size_t i = 0; i < l->count; i++)
-        for (size_t g = 0; g < l->list[i].grant_count && l->list[i].head.seq > s->head.seq; g++)
-            if (l->list[i].grants[g].reader == reader &&
-                hash_equal(&l->list[i].grants[g].key_id, &state->key_id))
+        for (size_t g = 0; g < l->list[i].grant_count && l->list[i].head.seq > s->head.seq; g++) {
+            const struct sealed_grant *grant = &l->list[i].grants[g];
+            if (grant->reader != reader || !hash_equal(&grant->key_id, &state->key_id))
+                continue;
+            if (sim->climate.dishonest > 0 ||
+                (!replaced(l, s, state->audience, l->list[i].head.seq) &&
+                 only_services(state, grant->services)))
                 return true;
+        }
     return false;
 }
 
@@ -226,7 +252,7 @@ static void check_allowed_pictures(struct sim *sim, int reader, sqlite3 *db, con
         else if (reader != SIM_HUB && !state->exact)
             check_exactness(sim, reader, sqlite3_column_int64(q, 4));
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 /* Rows: author's agent key, key id. A grant that policy did not allow fails when it is sealed. */
@@ -240,7 +266,7 @@ static void check_allowed_keys(struct sim *sim, int reader, sqlite3 *db, const c
             !(ledger_holders(sim, author, &key_id) & SIM_BIT(reader)))
             sim_fail(sim, "%s holds a key that policy did not allow it", sim_name(sim, reader));
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 void ledger_check_allowed(struct sim *sim) {
@@ -282,6 +308,6 @@ struct head ledger_picture(struct sim *sim, int reader, int author, const uint8_
         head.seq = (uint64_t)sqlite3_column_int64(q, 2);
         *ret_lines = (size_t)sqlite3_column_int64(q, 3);
     }
-    sqlite3_finalize(q);
+    ledger_query_done(q);
     return head;
 }

@@ -89,7 +89,7 @@ static void audience_name(struct sim *sim, int author, const uint8_t *id, char o
     out[0] = '\0';
     if (sqlite3_step(q) == SQLITE_ROW)
         snprintf(out, CODE_MAX + 1, "%s", (const char *)sqlite3_column_text(q, 0));
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 static void note_key(struct sim *sim, int author, const struct hash *key_id,
@@ -151,7 +151,8 @@ static void take_grant(struct sim *sim, int author, const struct entry *entry,
     if (!ledger_allows(sim, author, name, reader))
         sim_fail(sim, "%s grants %s the key of audience '%s', which is not for it",
                  sim_name(sim, author), sim_name(sim, reader), name);
-    s->grants[s->grant_count++] = (struct sealed_grant){view->key_id, reader};
+    const struct ledger_audience *a = audience_named(sim, author, name);
+    s->grants[s->grant_count++] = (struct sealed_grant){view->key_id, reader, a ? a->services : 0};
 }
 
 /* A sender never goes back to an older key of an audience. */
@@ -372,5 +373,5 @@ void ledger_forget_unsent(struct sim *sim, int agent) {
             ledger_sealed_done(&l->list[i]);
     }
     l->count = kept;
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }

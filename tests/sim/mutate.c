@@ -42,7 +42,7 @@ static void forget_author(sqlite3 *db, const char *sql, const struct public_key 
     sqlite3_stmt *q = ledger_query(db, sql);
     sqlite3_bind_blob(q, 1, agent->b, KEY_LEN, SQLITE_STATIC);
     (void)sqlite3_step(q);
-    sqlite3_finalize(q);
+    ledger_query_done(q);
 }
 
 /* An older state is taken for news: the reader has forgotten that it held a newer one. */
@@ -104,8 +104,8 @@ static void stray_key(struct sim *sim, int to) {
             sqlite3_bind_value(put, i + 1, sqlite3_column_value(q, i));
         (void)sqlite3_step(put);
     }
-    sqlite3_finalize(q);
-    sqlite3_finalize(put);
+    ledger_query_done(q);
+    ledger_query_done(put);
 }
 
 /* One audience's picture in the place of another's, of the same entry. */
@@ -129,8 +129,46 @@ static void stray_picture(struct sim *sim, int reader) {
             sqlite3_reset(put);
         }
     }
-    sqlite3_finalize(q);
-    sqlite3_finalize(put);
+    ledger_query_done(q);
+    ledger_query_done(put);
+}
+
+/* What the same key opened earlier, before the reader was granted it. */
+static uint64_t earlier_seq(struct sim *sim, int author, const struct sealed *now,
+                            const uint8_t *audience, int reader) {
+    const struct author_ledger *l = now ? &sim->ledger->authors[author] : NULL;
+    const struct sealed_state *held = now ? ledger_state(now, audience) : NULL;
+    for (size_t i = 0; held && i < l->count; i++) {
+        const struct sealed_state *state = ledger_state(&l->list[i], audience);
+        if (l->list[i].head.seq < now->head.seq && state &&
+            hash_equal(&state->key_id, &held->key_id) && !(state->allowed & SIM_BIT(reader)))
+            return l->list[i].head.seq;
+    }
+    return 0;
+}
+
+/* A newcomer is shown more than the newest state. */
+static void earlier_picture(struct sim *sim, int reader) {
+    sqlite3 *db = ledger_agent_db(sim, reader);
+    sqlite3_stmt *q = ledger_query(db, "SELECT agent, audience, incarnation, seq, id FROM picture");
+    sqlite3_stmt *put = ledger_query(db, "UPDATE OR IGNORE picture SET seq = ? WHERE id = ?");
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        struct public_key agent;
+        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        const struct sealed *now =
+            author < 0 ? NULL
+                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 2),
+                                     (uint64_t)sqlite3_column_int64(q, 3));
+        uint64_t seq = earlier_seq(sim, author, now, sqlite3_column_blob(q, 1), reader);
+        if (seq == 0)
+            continue;
+        sqlite3_bind_int64(put, 1, (int64_t)seq);
+        sqlite3_bind_int64(put, 2, sqlite3_column_int64(q, 4));
+        (void)sqlite3_step(put);
+        sqlite3_reset(put);
+    }
+    ledger_query_done(q);
+    ledger_query_done(put);
 }
 
 void sim_mutate_after_step(struct sim *sim) {
@@ -144,4 +182,6 @@ void sim_mutate_after_step(struct sim *sim) {
         run(db, "UPDATE seen_line SET total = high WHERE high IS NOT NULL");
     if (sim->mutation == MUTATION_STRAY_PICTURE)
         stray_picture(sim, i);
+    if (sim->mutation == MUTATION_EARLIER_PICTURE)
+        earlier_picture(sim, i);
 }

@@ -14,6 +14,7 @@
 
 #define JOIN_MS 60000
 #define CROWD_EVERY 50 /* of so many seeds one has up to 50 agents */
+#define CROWD_STORE_MS 200
 #define REST_SLICE_MS 30000
 #define REST_SLICES 60
 
@@ -41,12 +42,16 @@ static void draw_climate(struct sim *sim) {
     c->dishonest = often(sim, 150, 50, 300);
     c->skewed = prng_chance(&sim->prng, 250);
     c->crowd = sim->seed % CROWD_EVERY == 0 && sim->mutation == MUTATION_NONE;
+    if (c->crowd && c->store_ms > CROWD_STORE_MS) /* at 3 s an answer its hellos time out in turn */
+        c->store_ms = CROWD_STORE_MS;
     c->queue = often(sim, 300, 1, 12);
     c->batch = batch[prng_below(&sim->prng, 4)];
     c->amid = often(sim, 500, 50, 400);
     /* What a mutation breaks has to come up. */
     if (sim->mutation == MUTATION_NO_VERIFY)
         c->forge = 100;
+    if (sim->mutation == MUTATION_EARLIER_PICTURE)
+        c->dishonest = 0;
     if (sim->mutation == MUTATION_OPEN_CHANNEL)
         c->hostile = 800;
     if (sim->mutation != MUTATION_NONE && sim->mutation != MUTATION_NO_NEWS && c->crash == 0)

@@ -46,6 +46,7 @@ enum sim_mutation {
     MUTATION_STRAY_KEY,        /* a reader holds a key that was granted to others */
     MUTATION_FINER_FIGURE,     /* a reader holds a figure that its author gave a band of */
     MUTATION_STRAY_PICTURE,    /* a reader holds a picture that was sealed for others */
+    MUTATION_EARLIER_PICTURE,  /* a newcomer holds what was sealed before the newest state */
     MUTATION_COUNT
 };
 extern const char *const sim_mutation_names[MUTATION_COUNT];

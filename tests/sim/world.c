@@ -27,6 +27,7 @@ const char *const sim_mutation_names[MUTATION_COUNT] = {
     [MUTATION_STRAY_KEY] = "stray-key",
     [MUTATION_FINER_FIGURE] = "finer-figure",
     [MUTATION_STRAY_PICTURE] = "stray-picture",
+    [MUTATION_EARLIER_PICTURE] = "earlier-picture",
 };
 
 /* ---- trace and verdict ---- */

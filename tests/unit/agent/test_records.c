@@ -99,6 +99,11 @@ static void is_unknown(struct amount amount) {
     cr_assert_not(amount.known);
 }
 
+Test(records, every_statement_of_the_store_fits_its_schema) {
+    struct error e = {0};
+    cr_expect_eq(db_prepare_all(agent_db(kit.agent), &e), ERR_OK, "%s", e.detail);
+}
+
 /* ---- set ---- */
 
 Test(records, states_the_figure_anew) {

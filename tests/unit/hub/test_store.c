@@ -2,7 +2,7 @@
  * and which databases are refused. */
 #include <criterion/criterion.h>
 
-#include "store.h"
+#include "store_private.h"
 #include "unit/db/scratch.h"
 
 static const struct public_key network = {{1}}, reader = {{2}}, other = {{3}};
@@ -86,6 +86,14 @@ static size_t scan(struct fixture *f, scan_verb *verb, const struct public_key *
     size_t count = 0;
     cr_assert_eq(verb(f->store, who, after, 16, rows, &count, &e), ERR_OK, "%s", e.detail);
     return count;
+}
+
+Test(store, every_statement_fits_the_schema) {
+    struct fixture f;
+    struct error e = {0};
+    fixture_init(&f);
+    cr_expect_eq(db_prepare_all(f.store->db, &e), ERR_OK, "%s", e.detail);
+    fixture_done(&f);
 }
 
 Test(store, newest_state_takes_the_older_ones_place) {
