@@ -27,6 +27,7 @@
 #define REST_AFTER_MS 10000 /* of work, whatever else comes meanwhile */
 #define WEB_OPEN_MAX 128    /* requests and followers at a time */
 #define WEB_FOLLOWERS_MAX 64
+#define WEB_VISITORS_MAX 512 /* connections; well below AGENT_FD_LIMIT, for the hub's too */
 
 /* Made by CMake from agent/web and shared/web. */
 extern const struct pages_assets agent_pages;
@@ -213,6 +214,7 @@ static enum err open_site(struct daemon *d, struct error *e) {
                                 .ctx = d,
                                 .max_body = API_BODY_MAX,
                                 .browsers = &d->browsers,
+                                .visitors = {.all = WEB_VISITORS_MAX, .each = WEB_VISITORS_MAX},
                                 .max_open = WEB_OPEN_MAX,
                                 .max_followers = WEB_FOLLOWERS_MAX};
     char bound[WEB_ADDRESS_MAX];

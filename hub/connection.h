@@ -5,9 +5,9 @@
 
 #include <libwebsockets.h>
 
-#include "addresses.h"
 #include "job.h"
 #include "outgoing.h"
+#include "visitors.h"
 
 #define CONNECTION_ADDRESS_MAX ADDRESS_TEXT_MAX
 

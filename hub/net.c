@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "addresses.h"
 #include "clock.h"
 #include "connection.h"
 #include "keepalive.h"
@@ -43,8 +42,7 @@ struct net {
     size_t slot_count;
     size_t first_free; /* no slot below it is free */
     uint32_t generation;
-    struct addresses *addresses; /* of the open connections */
-    struct connection *due;      /* answered in this pass and not yet pumped */
+    struct connection *due; /* answered in this pass and not yet pumped */
     size_t open;
     size_t under_way, under_way_bytes; /* entries read and not yet answered */
     size_t paused;                     /* connections that are not read from for that */
@@ -267,18 +265,13 @@ static int on_established(struct net *net, struct connection *c, struct lws *wsi
         return -1;
     if ((int64_t)net->open >= s->connections)
         return refuse(wsi, address, "limit.connections", s->connections);
-    if ((int64_t)addresses_count(net->addresses, address) >= s->connections_per_address)
+    if (!web_stay(wsi))
         return refuse(wsi, address, "limit.connections_per_address", s->connections_per_address);
-    if (!addresses_add(net->addresses, address))
+    if (slot_take(net, c, &id))
         return -1;
-    if (slot_take(net, c, &id)) {
-        addresses_remove(net->addresses, address);
-        return -1;
-    }
     if (connection_open(c, &net->host, wsi, id, &e)) {
         log_event(LOG_ERROR, "connection", "peer=%s code=%s", address, error_name(e.code));
         slot_give(net, id);
-        addresses_remove(net->addresses, address);
         connection_done(c);
         c->host = NULL;
         return -1;
@@ -300,7 +293,6 @@ static void on_closed(struct net *net, struct connection *c) {
             note(net, &c->agent, false);
     }
     slot_give(net, c->id);
-    addresses_remove(net->addresses, c->address);
     net->paused -= c->paused;
     net->open--;
     connection_done(c);
@@ -367,6 +359,7 @@ static enum err listen_public(struct net *net, struct error *e) {
         .options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
         .iface = host[0] ? host : NULL,
         .protocols = net->protocols,
+        .user = screens_public(net->screens),
         .retry_and_idle_policy = &net->keepalive,
         .timeout_secs = HTTP_TIMEOUT_S,
         .keepalive_timeout = HTTP_TIMEOUT_S,
@@ -426,7 +419,6 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     net->config = *config;
     net->keepalive = keepalive_policy();
     net->registry = registry_new();
-    net->addresses = addresses_new();
     struct screens_config screens = {.loop = &net->loop,
                                      .settings = config->settings,
                                      .web_root = config->web_root,
@@ -443,7 +435,7 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
                                          .write_room =
                                              malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD)};
     enum err err = ERR_OK;
-    if (!net->registry || !net->addresses || !net->screens || !net->host.write_room)
+    if (!net->registry || !net->screens || !net->host.write_room)
         err = error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
     if (!err)
         err = open_loop(net, e);
@@ -509,7 +501,6 @@ void net_close(struct net *net) {
     }
     screens_free(net->screens);
     registry_free(net->registry);
-    addresses_free(net->addresses);
     free(net->slots);
     free(net->host.write_room);
     free(net);

@@ -115,13 +115,16 @@ struct screens *screens_new(const struct screens_config *config) {
         return NULL;
     s->config = *config;
     struct web_config socket = {.serve = serve, .ctx = s, .max_body = SOCKET_BODY_MAX};
-    struct web_config public = {.serve = serve,
-                                .plain = config->plain ? plain : NULL,
-                                .ctx = s,
-                                .max_body = API_BODY_MAX,
-                                .browsers = browse(s),
-                                .max_open = OPEN_MAX,
-                                .max_followers = FOLLOWERS_MAX};
+    const struct hub_settings *h = config->settings;
+    struct web_config public = {
+        .serve = serve,
+        .visitors = {.all = (size_t)h->connections, .each = (size_t)h->connections_per_address},
+        .plain = config->plain ? plain : NULL,
+        .ctx = s,
+        .max_body = API_BODY_MAX,
+        .browsers = browse(s),
+        .max_open = OPEN_MAX,
+        .max_followers = FOLLOWERS_MAX};
     s->socket = web_new(&socket);
     s->public = web_new(&public);
     s->work = web_work_new(config->loop, serve, s);

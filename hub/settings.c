@@ -47,8 +47,10 @@ const struct config_key hub_settings_keys[] = {
              "changes when enough members changed, whatever this says"},
     TEXT_KEY("log.level", log_level, "info", log_level_check, "error, warn, info or debug"),
     INT_KEY("limit.connections", connections, 1, 100000, "15000", "connections in all"),
-    INT_KEY("limit.connections_per_address", connections_per_address, 1, 100000, "512",
-            "connections from one network address (of IPv6: its first 64 bits)"),
+    INT_KEY(
+        "limit.connections_per_address", connections_per_address, 1, 100000, "512",
+        "members' connections from one network address (of IPv6: its first 64 bits), and as many "
+        "others, of which idle ones make room"),
     INT_KEY(
         "limit.member_rate", member_rate, 1, 1000000, "100",
         "entries a second that one member may publish for long (large ones count more than once)"),

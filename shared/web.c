@@ -22,16 +22,18 @@ struct web *web_new(const struct web_config *config) {
     web->config = *config;
     web->next_id = 1;
     web->allowance = config->browsers ? allowance_new() : NULL;
-    if (config->browsers && !web->allowance) {
-        free(web);
-        return NULL;
-    }
-    return web;
+    web->visitors = config->visitors.all > 0 ? visitors_new(&config->visitors) : NULL;
+    if ((!config->browsers || web->allowance) && (config->visitors.all == 0 || web->visitors))
+        return web;
+    web_free(web);
+    return NULL;
 }
 
 void web_free(struct web *web) {
-    if (web)
-        allowance_free(web->allowance);
+    if (!web)
+        return;
+    allowance_free(web->allowance);
+    visitors_free(web->visitors);
     free(web);
 }
 
@@ -48,6 +50,8 @@ void web_call_free(struct web_call *call) {
 void exchange_clear(struct exchange *x) {
     if (x->follows)
         x->web->follower_count--;
+    if (x->admitted)
+        x->web->open_count--;
     free(x->path);
     free(x->reply.owned);
     json_decref(x->query);
@@ -65,7 +69,7 @@ static void exchange_open(struct web *web, struct exchange *x, struct lws *wsi) 
     if (x->next)
         x->next->prev = x;
     web->open = x;
-    web->open_count++;
+    visitor_busy(lws_get_opaque_user_data(wsi));
 }
 
 static void exchange_close(struct exchange *x) {
@@ -78,8 +82,8 @@ static void exchange_close(struct exchange *x) {
         x->prev->next = x->next;
     else
         x->web->open = x->next;
-    x->web->open_count--;
     x->web = NULL;
+    visitor_idle(lws_get_opaque_user_data(x->wsi));
 }
 
 void web_answer(struct web_call *take_call, enum err code, json_t *take_body) {
@@ -203,7 +207,6 @@ static void read_caller(struct exchange *x, struct access_caller *c) {
     c->foreign = !guard_same_site(origin, site, x->host);
     c->open = !x->secure && !guard_host_local(x->host);
     c->idle = idle[0] != '\0' || x->wants_events;
-    read_address(x->wsi, x->host, c);
     read_secrets(x, c);
 }
 
@@ -270,12 +273,26 @@ static bool serve_plain(struct exchange *x, const char *path) {
 
 /* ---- what keeps others out ---- */
 
-static enum err check_room(const struct exchange *x, struct error *e) {
-    const struct web *web = x->web;
+/* Followers do not count: they are logged in, and have a number of their own. */
+static size_t open_of_place(const struct exchange *x) {
+    size_t count = 0;
+    char place[ADDRESS_PLACE_SIZE], other[ADDRESS_PLACE_SIZE];
+    address_place(x->caller.address, place);
+    for (const struct exchange *at = x->web->open; at; at = at->next)
+        count += at->admitted && !at->follows &&
+                 strcmp(address_place(at->caller.address, other), place) == 0;
+    return count;
+}
+
+/* One place gets no more than what is left for all others. */
+static enum err check_room(struct exchange *x, struct error *e) {
+    struct web *web = x->web;
     size_t open = web->config.max_open, followers = web->config.max_followers;
-    if ((open && web->open_count > open) ||
+    if ((open && (web->open_count >= open || open_of_place(x) >= open - web->open_count)) ||
         (x->wants_events && followers && web->follower_count >= followers))
         return error_set(e, ERR_BUSY, "too many at a time; try again in a moment");
+    x->admitted = true;
+    web->open_count++;
     return ERR_OK;
 }
 
@@ -376,9 +393,11 @@ static void serve(struct exchange *x, bool body_follows) {
     if (get && serve_plain(x, x->path))
         return;
     x->wants_events = get && strcmp(x->path, "/v1/events") == 0;
-    enum err err = check_room(x, &e);
+    enum err err = check_host(x, &e);
+    if (!err && x->web->config.browsers)
+        read_address(x->wsi, x->host, &x->caller);
     if (!err)
-        err = check_host(x, &e);
+        err = check_room(x, &e);
     if (!err && get && x->web->config.browsers && exchange_reply_file(x, x->path))
         return;
     if (!err)
@@ -460,6 +479,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLOSED_HTTP:
         exchange_close(x);
         return 0;
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+    case LWS_CALLBACK_WSI_DESTROY:
+        return web_visit(wsi, reason, in);
     case LWS_CALLBACK_ESTABLISHED: /* a websocket that named no subprotocol ends up here */
         return refuse_websocket(wsi);
     default:

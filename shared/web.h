@@ -10,6 +10,7 @@
 #include "access.h"
 #include "api.h"
 #include "pages.h"
+#include "visitors.h"
 
 struct web;
 
@@ -39,6 +40,7 @@ struct web_config {
     void *ctx;
     size_t max_body;                     /* bytes of a request's body */
     const struct web_browsers *browsers; /* NULL: a Unix socket, whose callers may do everything */
+    struct visitors_limits visitors;     /* who may be connected; `all` 0: everybody */
     size_t max_open;                     /* requests and followers at a time; 0: no limit */
     size_t max_followers;                /* 0: no limit */
     int64_t body_ms; /* a request is whole by then, or its connection goes; 0: half a minute */
@@ -51,7 +53,12 @@ void web_answer(struct web_call *take_call, enum err code, json_t *take_body);
 /* Tells everybody who follows /v1/events. */
 void web_event(struct web *web, const char *name);
 
-/* The protocol to put first into a vhost's list; its `user` is the struct web. */
+/* This connection became something else than HTTP, such as a member's websocket: from now on it
+ * makes no room for others. False: its address has as many of those as it may. */
+bool web_stay(struct lws *wsi);
+
+/* The protocol to put first into a vhost's list; its `user` is the struct web, and so is the
+ * vhost's. */
 struct lws_protocols web_protocol(struct web *web);
 #define WEB_PROTOCOL_NAME "http"
 

@@ -4,6 +4,7 @@
 #define PLEK_WEB_PRIVATE_H
 
 #include "allowance.h"
+#include "visitors.h"
 #include "web.h"
 
 #define WEB_CHUNK (16 * 1024)
@@ -36,6 +37,7 @@ struct exchange {
     struct access_caller caller;
     struct buf body;
     struct web_reply reply;
+    bool admitted; /* it counts among those that there may be */
     bool answered, headers_sent, wants_events, follows, dispatched;
     char events[WEB_PENDING_EVENTS][WEB_EVENT_MAX];
     int event_count;
@@ -48,6 +50,8 @@ struct web {
     struct web_config config;
     struct exchange *open;
     struct allowance *allowance; /* of browsers */
+    struct visitors *visitors;   /* NULL: whoever comes is let in */
+    size_t crowd;                /* as many were connected since memory was given back */
     size_t open_count, follower_count;
     uint64_t next_id;
     int port;
@@ -58,6 +62,8 @@ struct web {
     char interface[WEB_ADDRESS_MAX];
 };
 
+/* Who comes and goes: for the callbacks of a connection that is made and destroyed. */
+int web_visit(struct lws *wsi, enum lws_callback_reasons reason, void *in);
 /* Frees what the exchange holds of a request and its answer; it can take another. */
 void exchange_clear(struct exchange *x);
 /* The request is whole; the connection rests until there is an answer to write. */

@@ -11,7 +11,8 @@
 
 #include "clock.h"
 
-#define OF_ONE_ADDRESS 400 /* below the hub's limit of 512 */
+#define KIB_LEFT (6 * 1024) /* of memory that an attack may leave behind */
+#define OF_ONE_ADDRESS 400  /* below the hub's limit of 512 */
 
 int gauge_scale(int normal, int large) {
     return getenv("PLEK_HOSTILE_LONG") ? large : normal;
@@ -101,6 +102,9 @@ void gauge_close(struct gauge *g, const char *what, int64_t cap_kib) {
     int64_t peak_kib = memory_kib(g->lab, g->pid, "VmHWM:") - g->before_kib;
     gauge_prove(g);
     EVENTUALLY(gauge_descriptors(g->pid) <= g->descriptors + 1);
+#ifndef PLEK_SANITIZED
+    EVENTUALLY(memory_kib(g->lab, g->pid, "VmRSS:") - g->before_kib <= KIB_LEFT);
+#endif
     int64_t left_kib = memory_kib(g->lab, g->pid, "VmRSS:") - g->before_kib;
     printf("%-44s worst of %3d: update %5lld ms, new connection %5lld ms; memory peak +%6lld KiB "
            "(cap %lld), after +%lld\n",

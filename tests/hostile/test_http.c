@@ -228,6 +228,60 @@ static void hang_up_all(int count) {
         close(fds[i]);
 }
 
+/* A visitor from the same address as attacker `number`. */
+static const char *visit_from(const struct gauge *g, int number) {
+    static const char request[] = "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n";
+    static char answer[256];
+    int fd = gauge_connect(g->address, number);
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    (void)poll(&state, 1, LAB_DEADLINE_S * 1000);
+    (void)!send(fd, request, sizeof request - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    state.events = POLLIN;
+    (void)poll(&state, 1, LAB_DEADLINE_S * 1000);
+    ssize_t n = recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT);
+    answer[n > 0 ? n : 0] = '\0';
+    close(fd);
+    return answer;
+}
+
+/* More than there may be, in silence, in the midst of a head, and after an answer: who came first
+ * makes room, for visitors from elsewhere and from the same address; there somebody may have to try
+ * again while all others are just being answered. */
+Test(http, idle_connections_make_room) {
+    static const char *const says[] = {"", "GET / HTTP/1.1\r\nHost: loc",
+                                       "GET /v1/me HTTP/1.1\r\n" HOST "\r\n"};
+    int count = 1500;
+    for (int i = 0; i < 2 && gauge_room(count); i++) {
+        for (size_t k = 0; k < sizeof says / sizeof says[0]; k++) {
+            ask_all(&gauges[i], 0, count, says[k]);
+            for (int round = 0; round < 5; round++) {
+                gauge_prove(&gauges[i]);
+                EVENTUALLY(strstr(visit_from(&gauges[i], 0), " 200 "));
+            }
+            cr_expect_leq(gauge_descriptors(gauges[i].pid), gauges[i].descriptors + 520,
+                          "%s holds on to them", names[i]);
+            hang_up_all(count);
+        }
+    }
+    finish("1500 idle connections of one address");
+}
+
+/* Each takes one of the places for requests and keeps it, as long as a body may take. */
+Test(http, bodies_that_do_not_come) {
+    int count = 300;
+    for (int i = 0; i < 2; i++) {
+        ask_all(&gauges[i], 0, count,
+                "POST /v1/login HTTP/1.1\r\n" HOST JSON "Content-Length: 100\r\n\r\n{");
+        usleep(300 * 1000);
+        const char *hostile = visit_from(&gauges[i], 0);
+        cr_expect(strstr(hostile, " 503 "), "%s: %s", names[i], hostile);
+        const char *honest = visit_from(&gauges[i], 1000);
+        cr_expect(strstr(honest, " 200 "), "%s: %s", names[i], honest);
+        hang_up_all(count);
+    }
+    finish("300 requests whose body does not come");
+}
+
 /* A hundred requests on one connection before the first answer is read. */
 Test(http, requests_in_a_row) {
     static char row[8192];
