@@ -22,12 +22,12 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 int __wrap_asprintf(char **ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static bool armed, on_and_on;
+static bool armed, paused, on_and_on;
 static uint64_t left, failed;
 static sqlite3_mem_methods real_sqlite;
 
 static bool ends(void) {
-    if (!armed || (left > 0 && --left > 0))
+    if (!armed || paused || (left > 0 && --left > 0))
         return false;
     if (failed > 0 && !on_and_on)
         return false;
@@ -93,12 +93,21 @@ void memory_init(void) {
 
 void memory_arm(uint64_t nth, bool on) {
     armed = true;
+    paused = false;
     on_and_on = on;
     left = nth;
     failed = 0;
 }
 
+void memory_pause(bool now) {
+    paused = now;
+}
+
+uint64_t memory_failed(void) {
+    return failed;
+}
+
 uint64_t memory_disarm(void) {
-    armed = false;
+    armed = paused = false;
     return failed;
 }

@@ -13,7 +13,11 @@
 void memory_init(void);
 /* The nth allocation from now fails (1 is the next), and with `on` all that follow. */
 void memory_arm(uint64_t nth, bool on);
-/* Memory is plenty again; how many allocations failed. */
+/* While it is paused nothing is counted and nothing fails: what a test does between the calls that
+ * it is about. */
+void memory_pause(bool paused);
+uint64_t memory_failed(void); /* how many did since memory_arm */
+/* Memory is plenty again, and nothing is paused; how many allocations failed. */
 uint64_t memory_disarm(void);
 
 #endif

@@ -2,13 +2,19 @@
  * taking back, keys growing old. The world of the sharing tests plays its partners and the hub. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "agent/agent_private.h"
 #include "agent/outbox.h"
+#include "agent/vault.h"
 #include "blob.h"
 #include "db_private.h"
 #include "script.h"
 #include "unit/agent/world.h"
 #include "vfs/crash_vfs.h"
+
+#define KEYS_RENEW "/v1/keys/renew"
 
 /* ---- one deed ---- */
 
@@ -77,9 +83,20 @@ static enum err run_batch(struct stage *s, const struct deed *d, enum err *ret_v
     return fatal;
 }
 
+/* Key files are not in the VFS: one that an earlier try left goes first, and each makes its own. */
+static void forget_next_key(struct stage *s) {
+    char name[VAULT_BOX_NAME_SIZE], path[PATH_MAX + VAULT_BOX_NAME_SIZE];
+    const struct boxes *boxes = &s->agent->boxes;
+    snprintf(path, sizeof path, "%s/%s", s->script->dir,
+             vault_box_name(boxes->list[0].number + 1, name));
+    (void)unlink(path);
+}
+
 static enum err run(struct stage *s, const struct deed *d, enum err *ret_verdict, struct error *e) {
     size_t count = 0;
     const struct api_route *routes = agent_routes(&count);
+    if (d->kind == DEED_CALL && strcmp(d->path, KEYS_RENEW) == 0)
+        forget_next_key(s);
     switch (d->kind) {
     case DEED_CALL:
         return stage_call(s, agent_access(s->agent), routes, count, s->agent, d, e);
@@ -251,6 +268,43 @@ static void members(struct making *m) {
     push(m);
 }
 
+#define NEAR_KEY_MS "SELECT key_ms FROM audience WHERE name = 'near'"
+
+/* Own and a partner's X25519 key are renewed: grants go again, to the new one. */
+static void renew_keys(struct making *m) {
+    struct error e = {0};
+    json_t *answer = NULL;
+    post(m, KEYS_RENEW, "{}");
+    push(m);
+    world_feed(m->w, 1);
+    cr_assert_eq(boxes_renew(m->w->agents[1].agent, m->w->now_ms, &answer, &e), ERR_OK, "%s",
+                 e.detail);
+    json_decref(answer);
+    size_t before = m->w->log_count;
+    world_push(m->w, 1);
+    cr_assert_gt(m->w->log_count, before);
+    pull(m);
+    before = m->w->log_count;
+    push(m);
+    cr_assert_gt(m->w->log_count, before, "nothing is granted to a renewed key");
+}
+
+/* Somebody who could read an audience leaves: those who stay get another key. */
+static void leave(struct making *m) {
+    post(m, "/v1/partners/Zuid/approve", "{}");
+    post(m, "/v1/policy",
+         "{\"policy\":\"{\\\"audiences\\\":[{\\\"name\\\":\\\"near\\\",\\\"members\\\":["
+         "\\\"West\\\","
+         "\\\"Zuid\\\",\\\"@hub\\\"],\\\"services\\\":[\\\"*\\\"],\\\"precision\\\":\\\"exact\\\","
+         "\\\"history\\\":true}]}\"}");
+    push(m);
+    m->w->now_ms += WORLD_HOUR;
+    world_member_event(m->w, 3, ENTRY_HUB_REMOVED);
+    take_feed(m);
+    push(m);
+    cr_assert_eq(world_number(m->stage.agent, NEAR_KEY_MS), m->w->now_ms, "the key stays");
+}
+
 static void take_back(struct making *m) {
     post(m, "/v1/withdraw", "{\"audience\":\"near\"}");
     push(m);
@@ -307,6 +361,8 @@ void script_agent(struct script *s) {
     share(&m);
     partners(&m);
     members(&m);
+    renew_keys(&m);
+    leave(&m);
     take_back(&m);
     grow_old(&m);
     come_back(&m);

@@ -8,6 +8,7 @@
 #include "db_private.h"
 #include "hub/hub_private.h"
 #include "hub/store_private.h"
+#include "renewal.h"
 #include "script.h"
 #include "unit/hub/town.h"
 #include "vfs/crash_vfs.h"
@@ -123,6 +124,7 @@ struct making {
     struct town town;
     struct person people[PEOPLE];
     struct circle circles[PEOPLE];
+    int gone; /* who is no member any more; PEOPLE: nobody */
 };
 
 static void post(struct making *m, const char *path, const char *body) {
@@ -160,30 +162,64 @@ static struct bytes figures(struct making *m, int i, int64_t beds, struct buf *o
     return buf_bytes(out);
 }
 
+/* Signs the draft as the person's next entry. */
+static void put_entry(struct making *m, int i, struct draft *draft, struct deed *d, int slot) {
+    struct person *p = &m->people[i];
+    struct buf bytes;
+    struct hash hash;
+    struct error e = {0};
+    buf_init(&bytes, ENTRY_MAX_BYTES);
+    cr_assert_eq(
+        entry_build(&draft->header, draft->views, draft->count, &p->agent, &bytes, &hash, &e),
+        ERR_OK, "%s", e.detail);
+    p->head = (struct head){draft->header.incarnation, draft->header.seq, hash};
+    d->bytes[slot] = blob_new(buf_bytes(&bytes));
+    d->agent[slot] = p->agent.pub;
+    for (size_t k = 0; k < draft->count; k++)
+        buf_done(&draft->data[k]);
+    buf_done(&bytes);
+}
+
+/* The one of them that a person grants its circle to. */
+static const struct person *reader_of(const struct making *m, int i) {
+    int next = (i + 1) % PEOPLE;
+    return &m->people[next == m->gone ? (next + 1) % PEOPLE : next];
+}
+
 /* The next entry of a person: a state, and a grant to the hub and to the next of them when the
  * circle is new. */
 static void entry(struct making *m, int i, int64_t beds, bool grant, struct deed *d, int slot) {
     struct person *p = &m->people[i];
     struct draft draft;
-    struct buf plain, bytes;
-    struct hash hash;
-    struct error e = {0};
+    struct buf plain;
     draft_init(&m->town, &draft, p);
     if (grant) {
         draft_grant_hub(&m->town, &draft, &m->circles[i]);
-        draft_grant_to(&m->town, &draft, &m->circles[i], &m->people[(i + 1) % PEOPLE]);
+        draft_grant_to(&m->town, &draft, &m->circles[i], reader_of(m, i));
     }
     draft_state(&m->town, &draft, &m->circles[i], figures(m, i, beds, &plain));
-    buf_init(&bytes, ENTRY_MAX_BYTES);
-    cr_assert_eq(entry_build(&draft.header, draft.views, draft.count, &p->agent, &bytes, &hash, &e),
-                 ERR_OK, "%s", e.detail);
-    p->head = (struct head){draft.header.incarnation, draft.header.seq, hash};
-    d->bytes[slot] = blob_new(buf_bytes(&bytes));
-    d->agent[slot] = p->agent.pub;
-    for (size_t k = 0; k < draft.count; k++)
-        buf_done(&draft.data[k]);
+    put_entry(m, i, &draft, d, slot);
     buf_done(&plain);
-    buf_done(&bytes);
+}
+
+/* A person's agent announces its next X25519 key; grants to it are sealed to that from here on. */
+static void renew(struct making *m, int i) {
+    struct deed d = {
+        .kind = DEED_ACCEPT, .title = "a key is renewed", .now_ms = m->town.now_ms, .again = true};
+    struct draft draft;
+    struct buf view;
+    struct error e = {0};
+    uint8_t seed[SEED_LEN];
+    memset(seed, 0x30 + i, sizeof seed);
+    box_pair_from_seed(&m->people[i].box, seed);
+    buf_init(&view, RENEWAL_MAX_BYTES);
+    cr_assert_eq(renewal_encode(&m->people[i].box.pub, d.now_ms, &view, &e), ERR_OK);
+    draft_init(&m->town, &draft, &m->people[i]);
+    draft.header.kind = ENTRY_BOX_RENEWAL;
+    draft_raw(&draft, VIEW_PLAIN, target_plain(), (struct hash){{0}}, buf_bytes(&view));
+    put_entry(m, i, &draft, &d, 0);
+    buf_done(&view);
+    cr_assert_eq(script_add(m->script, &m->stage, &d)->code, ERR_OK);
 }
 
 /* All that are named by bits, in one group. */
@@ -209,6 +245,10 @@ static void grow(struct making *m) {
         m->town.now_ms += TOWN_HOUR_MS;
         publish(m, 1u << hour % PEOPLE | 1u, 5 + hour, false);
     }
+    renew(m, 1);
+    circle_rotate(&m->town, &m->circles[0], &m->people[0]);
+    publish(m, 1, 9, true);
+    renew(m, 1); /* a newer one takes its place */
     idle(m);
 }
 
@@ -249,6 +289,11 @@ static void grow_old(struct making *m) {
     post(m, "/v1/members/West/revoke", body);
     post(m, "/v1/members/West/remove", "{}");
     publish(m, 3, 10, false);
+    m->gone = 2; /* those who stay make keys that it does not get */
+    for (int i = 0; i < 2; i++)
+        circle_rotate(&m->town, &m->circles[i], &m->people[i]);
+    publish(m, 3, 11, true);
+    publish(m, 3, 12, false);
     idle(m);
 }
 
@@ -260,6 +305,7 @@ void script_hub(struct script *s) {
     town_init(&m->town, 7, NULL);
     town_close(&m->town);
     m->script = s;
+    m->gone = PEOPLE;
     memcpy(s->dir, m->town.dir, sizeof s->dir);
     struct crash_vfs *vfs = crash_vfs_new("script-hub");
     cr_assert_not_null(vfs);

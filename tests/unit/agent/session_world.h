@@ -47,6 +47,7 @@ struct world {
     uint64_t hub_feed_stored;
     uint64_t cursors[HUB_CLASSES];
     unsigned rate_percent; /* of accepts that are rejected as too fast */
+    enum err refuse;       /* what the hub's directory says of the agent; ERR_OK: come in */
     /* one session */
     struct hub_session *hub;
     struct agent_session *agent;
@@ -213,6 +214,8 @@ static inline void hub_greet(struct world *w, struct pending *p) {
                                      .own_head = kit_head(w->hub_holds)};
     }
     g.unsigned_close = g.code != ERR_OK;
+    if (g.code == ERR_OK && w->refuse)
+        g.code = g.refused.code = w->refuse;
     hub_session_greeted(w->hub, p->req, &g, w->now);
 }
 
