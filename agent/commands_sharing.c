@@ -72,6 +72,10 @@ static enum err partner_path(const struct args *a, const char *verb, char out[st
                              struct error *e) {
     const char *name = args_at(a, 0);
     int n = snprintf(out, NAME_PATH_MAX, "/v1/partners/%s/%s", name, verb);
+    if (strchr(name, '/'))
+        return error_set(e, ERR_USAGE,
+                         "'%.60s' has a '/': give its key instead, as partner list --json shows it",
+                         name);
     if (name[0] == '\0' || n < 0 || n >= NAME_PATH_MAX)
         return error_set(e, ERR_USAGE,
                          "found a name of %zu bytes, expected a partner's: see partner list",

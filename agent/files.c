@@ -36,7 +36,7 @@ enum err files_path(const char *dir, const char *name, char out[static FILES_PAT
     int n = snprintf(out, FILES_PATH_MAX, "%s/%s", dir, name);
     if (n < 0 || n >= FILES_PATH_MAX)
         return error_set(e, ERR_TOO_LARGE,
-                         "the path of %s is longer than %d bytes: use a shorter DIR", name,
+                         "the path of %.60s is longer than %d bytes: use a shorter DIR", name,
                          FILES_PATH_MAX - 1);
     return ERR_OK;
 }

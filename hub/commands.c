@@ -72,7 +72,7 @@ static enum err print(const struct args *a, const json_t *answer, show_fn *show,
         json_dumpf(answer, stdout, JSON_INDENT(2));
         fputc('\n', stdout);
     }
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0 || ferror(stdout))
         return error_set(e, ERR_IO, "the answer cannot be written: %s", strerror(errno));
     return ERR_OK;
 }
@@ -377,7 +377,7 @@ static enum err run_aggregate(const struct args *a, struct error *e) {
         err = print_pages(a, client, query, e);
     if (err == ERR_OK && json)
         puts("]");
-    if (err == ERR_OK && fflush(stdout) != 0)
+    if (err == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
         err = error_set(e, ERR_IO, "the answer cannot be written: %s", strerror(errno));
     client_close(client);
     json_decref(query);

@@ -134,7 +134,7 @@ static enum err load_cell(void *ctx, const struct store_published *p, struct err
     struct board *b = ctx;
     size_t at = 0;
     if (strlen(p->region) > REGION_MAX || p->parts.len % sizeof(struct published_part) != 0)
-        return error_set(e, ERR_STORE, "hub.db: a row of 'published' is damaged");
+        return error_set(e, ERR_STORE, "hub.db: a row of 'published' is damaged; restore a backup");
     enum err err = board_cell(b, p->region, &at, e);
     if (err != ERR_OK)
         return err;

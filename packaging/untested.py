@@ -21,16 +21,24 @@ def error_lines(path):
                 yield number, text.strip()
 
 
+def part(some, all_):
+    return f"{some}/{all_} {100 * some / max(all_, 1):.1f}%".ljust(22)
+
+
 def main(coverage_path, list_path):
     with open(coverage_path, encoding="utf-8") as file:
         files = json.load(file)["files"]
     folders, untested, memory = {}, [], []
     for entry in sorted(files, key=lambda f: f["file"]):
         path = entry["file"]
-        counts = {line["line_number"]: line["count"] for line in entry["lines"]}
-        total = folders.setdefault(path.split("/")[0], [0, 0, 0, 0])
+        lines = [line for line in entry["lines"] if not line["gcovr/noncode"]]
+        counts = {line["line_number"]: line["count"] for line in lines}
+        branches = [branch["count"] for line in lines for branch in line["branches"]]
+        total = folders.setdefault(path.split("/")[0], [0, 0, 0, 0, 0, 0])
         total[0] += sum(1 for count in counts.values() if count)
         total[1] += len(counts)
+        total[4] += sum(1 for count in branches if count)
+        total[5] += len(branches)
         for number, text in error_lines(path):
             if number not in counts:
                 continue
@@ -45,10 +53,9 @@ def main(coverage_path, list_path):
         out.writelines(line + "\n" for line in untested)
         out.write(f"\n{len(memory)} that only say that memory ran out:\n\n")
         out.writelines(line + "\n" for line in memory)
-    print(f"{'folder':<8} {'lines':>15} {'':>6}   {'error paths':>11}")
-    for name, (hit, lines, tried, errors) in folders.items():
-        print(f"{name:<8} {hit:>7}/{lines:<7} {100 * hit / max(lines, 1):>5.1f}%"
-              f"   {tried:>5}/{errors:<5} {100 * tried / max(errors, 1):>5.1f}%")
+    print(f"{'folder':<8}{'lines':<22}{'branches':<22}error paths")
+    for name, numbers in folders.items():
+        print(f"{name:<8}" + "".join(part(*numbers[i:i + 2]) for i in (0, 4, 2)).rstrip())
     print(f"never executed: {len(untested)} error paths, and {len(memory)} that only say that memory"
           f" ran out: {list_path}")
 

@@ -263,6 +263,22 @@ Test(access, one_user_has_so_many_sessions) {
     cr_assert_eq(get(&next, "/v1/me"), ERR_OK);
 }
 
+Test(access, so_many_users_and_no_more) {
+    struct access_caller here = {.local = true};
+    struct error e = {0};
+    char body[64];
+    cr_assert_eq(db_begin(gate.db, &e), ERR_OK); /* one commit for all, for the test's sake */
+    for (int i = 0; i < USERS_MAX; i++) {
+        snprintf(body, sizeof body, "{\"name\":\"u%d\",\"role\":\"viewer\"}", i);
+        cr_assert_eq(post(&here, "/v1/users", body), ERR_OK, "%d", i);
+    }
+    cr_assert_eq(db_commit(gate.db, &e), ERR_OK);
+    snprintf(body, sizeof body, "{\"name\":\"late\",\"role\":\"viewer\"}");
+    cr_assert_eq(post(&here, "/v1/users", body), ERR_CAP);
+    cr_assert_eq(gate_call(&gate, &here, API_DELETE, "/v1/users/u7", NULL, NULL), ERR_OK);
+    cr_assert_eq(post(&here, "/v1/users", body), ERR_OK);
+}
+
 Test(access, names_are_checked) {
     static const char *const bad[] = {"", "a b", "a/b", "a:b", "'", "\x01", "{x}"};
     char longer[USERS_NAME_MAX + 2];

@@ -157,3 +157,70 @@ Test(certify, own_certificates_get_higher_serials) {
     /* The hub's word of it has not come: the same number again is no news. */
     KIT_FAILS(certify_own(kit.agent, bytes_of(NULL, 0), KIT_NOW + KIT_DAY, &e), ERR_CONFLICT);
 }
+
+/* A certificate for kit.agent by the member key in `dir`, with one of the terms changed. */
+static enum err issue_with(const char *dir, const char *key, const char *value, struct buf *out,
+                           struct error *e) {
+    struct agent_request request = {
+        .agent = agent_keys(kit.agent)->pub, .box = agent_box(kit.agent)->pub, .label = "Oost"};
+    json_t *terms = NULL;
+    cr_assert_eq(certify_terms(kit.agent, &request.agent, &terms, e), ERR_OK, "%s", e->detail);
+    json_object_set_new(terms, key, json_string(value));
+    buf_init(out, CERTIFY_FILE_MAX);
+    enum err code = certify_issue(dir, bytes_of(NULL, 0), &request, terms, KIT_NOW, out, e);
+    json_decref(terms);
+    return code;
+}
+
+Test(certify, a_certificate_for_other_terms_is_neither_issued_nor_taken) {
+    struct error e = {0};
+    struct buf text;
+    struct public_key member;
+    bool sealed = false;
+    char other[PATH_MAX + 16], hex[2 * KEY_LEN + 1];
+    snprintf(other, sizeof other, "%s/other", kit.scratch.dir);
+    KIT_OK(agent_init(other, bytes_of(NULL, 0), &kit.entropy, KIT_NOW, &e));
+    KIT_OK(vault_member_public(other, &member, &sealed, &e));
+    hex_encode(hex, bytes_of(member.b, KEY_LEN));
+    KIT_FAILS(issue_with(kit.dir, "network", "x", &text, &e), ERR_INTERNAL);
+    buf_done(&text);
+    KIT_FAILS(issue_with(kit.dir, "member", hex, &text, &e), ERR_DATA);
+    cr_assert(strstr(e.detail, "of another organisation than this agent's"), "%s", e.detail);
+    buf_done(&text);
+    KIT_OK(issue_with(kit.dir, "network", hex, &text, &e));
+    KIT_FAILS(certify_take(kit.agent, buf_bytes(&text), "c", KIT_NOW, &e), ERR_NETWORK);
+    buf_done(&text);
+    KIT_OK(issue_with(other, "member", hex, &text, &e));
+    KIT_FAILS(certify_take(kit.agent, buf_bytes(&text), "c", KIT_NOW, &e), ERR_CERTIFICATE);
+    cr_assert(strstr(e.detail, "of another organisation than this agent's"), "%s", e.detail);
+    buf_done(&text);
+}
+
+Test(certify, who_is_suspended_or_removed_certifies_nobody) {
+    static const struct {
+        uint32_t kind;
+        enum err code;
+    } cases[] = {{ENTRY_HUB_SUSPENDED, ERR_SUSPENDED}, {ENTRY_HUB_REMOVED, ERR_REMOVED}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error e = {0};
+        json_t *terms = NULL;
+        struct public_key member = *agent_member(kit.agent);
+        agent_close(kit.agent);
+        kit.agent = NULL;
+        KIT_EVENT(&kit, cases[i].kind, event_member(&member, "by a test", out, &e));
+        kit_reopen(&kit, NULL);
+        KIT_FAILS(certify_terms(kit.agent, &agent_keys(second)->pub, &terms, &e), cases[i].code);
+        cr_assert_null(terms);
+        cr_assert(strstr(e.detail, KIT_MEMBER), "%s", e.detail);
+    }
+}
+
+Test(certify, a_file_that_is_too_large_is_refused_unread) {
+    struct error e = {0};
+    struct agent_request request;
+    char *text = calloc(1, CERTIFY_FILE_MAX + 1);
+    KIT_FAILS(certify_read_request(bytes_of(text, CERTIFY_FILE_MAX + 1), "r", &request, &e),
+              ERR_DATA);
+    cr_assert(strstr(e.detail, "at most"), "%s", e.detail);
+    free(text);
+}

@@ -142,6 +142,17 @@ Test(place, refusals) {
     KIT_FAILS(act(PLACE_ADD, "", NULL, NULL, KIT_NOW, &r, &e), ERR_DATA);
     KIT_FAILS(act(PLACE_ADD, "2", "state", "vol", KIT_NOW, &r, &e), ERR_DATA);
     KIT_FAILS(act(PLACE_ADD, "2", "colour", "red", KIT_NOW, &r, &e), ERR_DATA);
+    KIT_FAILS(act(PLACE_ADD, "2\t3", NULL, NULL, KIT_NOW, &r, &e), ERR_DATA);
+    KIT_FAILS(act(PLACE_ADD, "2", "note",
+                  "a\x01"
+                  "b",
+                  KIT_NOW, &r, &e),
+              ERR_DATA);
+    char many[2000];
+    memset(many, 'x', sizeof many - 1);
+    many[sizeof many - 1] = '\0';
+    KIT_FAILS(act(PLACE_ADD, "2", "note", many, KIT_NOW, &r, &e), ERR_DATA);
+    KIT_FAILS(act(PLACE_ADD, many, NULL, NULL, KIT_NOW, &r, &e), ERR_DATA);
     KIT_FAILS(act(PLACE_DROP, "2", NULL, NULL, KIT_NOW, &r, &e), ERR_NOT_FOUND);
     struct place_change hours = {.act = PLACE_ADD, .service = "care", .code = "1"};
     KIT_FAILS(place_apply(kit.agent, &hours, KIT_NOW, &r, &e), ERR_DATA);

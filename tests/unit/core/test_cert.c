@@ -264,6 +264,15 @@ Test(cert, larger_than_the_cap) {
     uint8_t big[CERT_MAX_BYTES + 1] = {0};
     cr_expect_eq(verify(bytes_of(big, sizeof big)), ERR_CAP);
     cr_expect_eq(verify(bytes_of(NULL, 0)), ERR_MALFORMED);
+    struct signature by_member = {{0}};
+    struct buf out;
+    struct cert cert;
+    buf_init(&out, 2 * sizeof big);
+    cr_expect_eq(
+        cert_countersign(bytes_of(big, sizeof big), &by_member, &party.agent, &out, &cert, NULL),
+        ERR_CAP);
+    cr_expect_eq(out.len, 0u);
+    buf_done(&out);
 }
 
 static void expect_malformed(struct bytes damaged, size_t at, void *ctx) {

@@ -186,10 +186,15 @@ Test(directory, invitations_are_refused_for_names_keys_and_form) {
 
 Test(directory, names_that_pass_for_something_else_are_refused) {
     static const char *const bad[] = {
-        "",     "@hub",
-        " lid", "lid ",
-        "a\nb", "a\x1B[1m",
-        "\xFF", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF-"};
+        "",
+        "@hub",
+        " lid",
+        "lid ",
+        "a\nb",
+        "a\x1B[1m",
+        "\xFF",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF-",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct invitation in = {.invite = network_invite(1).pub,
                                 .name = bad[i],
@@ -355,6 +360,17 @@ Test(directory, members_certify_and_renew_their_agents) {
 }
 
 /* Renewals are ordered by their place in the agent's feed, and stand above certificates. */
+Test(directory, a_member_has_so_many_agents_and_those_revoked_do_not_count) {
+    struct network n;
+    network_open(&n, two_services, 1);
+    for (uint32_t i = 1; i < DIRECTORY_MAX_AGENTS; i++)
+        APPLIED(certify(&n, 1, 100 + i, 1, &e));
+    REFUSED(&n, ERR_CAP, certify(&n, 1, 99, 1, &e), "64 agents");
+    APPLIED(revoke(&n, 1, 101, &e));
+    APPLIED(certify(&n, 1, 99, 1, &e));
+    network_done(&n);
+}
+
 Test(directory, the_newest_renewal_is_the_agents_box_key) {
     struct network n;
     const struct public_key second = {{2}}, third = {{3}};

@@ -214,6 +214,7 @@ Test(frame, refuses_what_is_not_canonical_or_out_of_range) {
     cr_assert_eq(decode_rc("\x3a\x02\x08\x01\x3a\x02\x08\x01", 8), ERR_MALFORMED, "two frames");
     cr_assert_eq(decode_rc("\x4a\x00", 2), ERR_MALFORMED, "unknown kind");
     cr_assert_eq(decode_rc("", 0), ERR_MALFORMED, "nothing");
+    cr_assert_eq(decode_rc("", FRAME_MAX_BYTES + 1), ERR_CAP, "told by its length alone");
     cr_assert_eq(decode_rc("\x32\x06\x08\x05\x10\x05\x18\x01", 8), ERR_MALFORMED, "class 5");
     cr_assert_eq(decode_rc("\x32\x06\x08\x04\x10\x05\x18\x02", 8), ERR_MALFORMED, "tip 2");
 }

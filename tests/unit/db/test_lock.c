@@ -32,6 +32,18 @@ Test(lock, is_free_again_after_release) {
     lock_release(-1);
 }
 
+Test(lock, a_directory_that_cannot_hold_one_is_named) {
+    struct error e = {0};
+    char path[PATH_MAX], none[PATH_MAX];
+    int fd = -1;
+    cr_assert_eq(lock_acquire(scratch_path(&scratch, "none", none), &fd, &e), ERR_NO_INPUT);
+    cr_assert(strstr(e.file, "none"), "%s", e.file);
+    cr_assert_eq(mkdir(scratch_path(&scratch, "lock", path), 0700), 0);
+    cr_assert_eq(lock_acquire(scratch.dir, &fd, &e), ERR_IO);
+    cr_assert_str_eq(e.file, path);
+    cr_assert_eq(fd, -1);
+}
+
 Test(lock, file_is_private_and_not_inherited_by_exec) {
     struct error e = {0};
     char path[PATH_MAX];
