@@ -8,8 +8,8 @@
 
 #define TEXTS_MAX ((size_t)1024 * 1024 * 1024)
 
-void candidates_init(struct candidates *c) {
-    *c = (struct candidates){.count = 0};
+void candidates_init(struct candidates *c, size_t keep) {
+    *c = (struct candidates){.keep = keep};
     buf_init(&c->texts, TEXTS_MAX);
     buf_append_u8(&c->texts, 0); /* the empty text */
 }
@@ -29,20 +29,6 @@ size_t candidates_text(struct candidates *c, const char *text) {
     return at;
 }
 
-enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e) {
-    enum err code = buf_failed(&c->texts, e);
-    struct candidate *list = array_grow(c->list, c->count, &c->cap, sizeof *list);
-    if (list)
-        c->list = list;
-    else if (code == ERR_OK)
-        code = error_set(e, ERR_NO_MEMORY, "no memory for more than %zu rows", c->count);
-    if (code == ERR_OK)
-        c->list[c->count++] = *take;
-    else
-        json_decref(take->row);
-    return code;
-}
-
 static int compare(const void *left, const void *right, void *ctx) {
     const struct candidate *a = left, *b = right;
     const char *texts = ctx;
@@ -59,4 +45,34 @@ static int compare(const void *left, const void *right, void *ctx) {
 void candidates_sort(struct candidates *c) {
     if (c->count > 1)
         qsort_r(c->list, c->count, sizeof *c->list, compare, c->texts.data);
+    for (; c->count > c->keep; c->count--)
+        json_decref(c->list[c->count - 1].row);
+    c->settled = c->count;
+}
+
+/* Whether so many better ones are there already that nobody will look at this one. */
+static bool is_pushed_out(const struct candidates *c, const struct candidate *candidate) {
+    return c->settled == c->keep &&
+           (c->keep == 0 || compare(candidate, &c->list[c->keep - 1], c->texts.data) >= 0);
+}
+
+enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e) {
+    enum err code = buf_failed(&c->texts, e);
+    c->total++;
+    if (code == ERR_OK && is_pushed_out(c, take)) {
+        json_decref(take->row);
+        return ERR_OK;
+    }
+    struct candidate *list = array_grow(c->list, c->count, &c->cap, sizeof *list);
+    if (list)
+        c->list = list;
+    else if (code == ERR_OK)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for more than %zu rows", c->count);
+    if (code == ERR_OK)
+        c->list[c->count++] = *take;
+    else
+        json_decref(take->row);
+    if (code == ERR_OK && c->count / 2 >= c->keep)
+        candidates_sort(c);
+    return code;
 }

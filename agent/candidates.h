@@ -16,17 +16,22 @@ struct candidate {
 struct candidates {
     struct candidate *list;
     size_t count, cap;
+    size_t keep; /* only the best so many are needed */
+    size_t
+        settled;  /* the first so many are in order, and every later one is better than the last */
+    size_t total; /* added */
     struct buf texts;
     const struct zone *zone; /* in which their rows speak of days; the caller's to set */
 };
-void candidates_init(struct candidates *c);
+/* keep: how many of them will be looked at, at most; SIZE_MAX: all. */
+void candidates_init(struct candidates *c, size_t keep);
 void candidates_done(struct candidates *c);
 /* Keeps a text for the order. A lack of memory comes out of candidates_add. */
 size_t candidates_text(struct candidates *c, const char *text);
-/* Takes over take->row in any case. */
+/* Takes over take->row in any case. One that `keep` better ones push out is dropped. */
 enum err candidates_add(struct candidates *c, const struct candidate *take, struct error *e)
     MUST_USE;
-/* Most useful first; equals by member, site, service and ward. */
+/* Most useful first; equals by member, site, service and ward. At most `keep` are left. */
 void candidates_sort(struct candidates *c);
 
 #endif

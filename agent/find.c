@@ -223,7 +223,7 @@ enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t no
                    struct error *e) {
     struct candidates found;
     int64_t judged_ms = now_ms;
-    candidates_init(&found);
+    candidates_init(&found, SIZE_MAX);
     enum err code = gather(a, filter, now_ms, &found, &judged_ms, e);
     if (code == ERR_OK)
         code = page_rows(a, &found, &whole, judged_ms, ret, e);
@@ -280,14 +280,14 @@ enum err find_room(struct agent *a, const struct find_filter *filter, const stru
     json_t *rows = NULL, *regions = NULL;
     char at[TEXT_TIME_SIZE];
     int64_t judged_ms = now_ms;
-    candidates_init(&found);
+    candidates_init(&found, (size_t)(page->offset + page->limit));
     enum err code = gather(a, filter, now_ms, &found, &judged_ms, e);
     if (code == ERR_OK)
         code = page_rows(a, &found, page, judged_ms, &rows, e);
     if (code == ERR_OK)
         code = regions_json(a, &regions, e);
     json_t *made = code == ERR_OK ? json_pack("{s:O, s:I, s:s, s:O}", "rows", rows, "total",
-                                              (json_int_t)found.count, "at",
+                                              (json_int_t)found.total, "at",
                                               text_time(judged_ms, at), "regions", regions)
                                   : NULL;
     if (code == ERR_OK && !made)
@@ -383,7 +383,7 @@ enum err find_preview(struct agent *a, const struct public_key *member, int64_t 
     struct candidates found;
     struct viewer viewer = {.member = member, .approvals = &approvals};
     int64_t judged_ms = now_ms;
-    candidates_init(&found);
+    candidates_init(&found, SIZE_MAX);
     enum err code = agent_zone(a, &found.zone, e);
     if (code == ERR_OK)
         code = status_now(a, now_ms, &judged_ms, e);

@@ -21,7 +21,7 @@ struct find_filter {
 enum err find_filter_parse(struct agent *a, const char *service, const char *min,
                            const char *region, const char *where, struct find_filter *ret,
                            struct error *e) MUST_USE;
-/* Rows of issue contract 6, most useful first: current and due before expired; room and
+/* Rows (docs/openapi/agent.yaml), most useful first: current and due before expired; room and
  * taking people, then taking people with room unknown, then the rest; more room first; admitting
  * before consult before full and stopped; newer first; then names. Rows of suspended, removed and
  * revoked members are hidden. Offline; no network. Caller owns the array.

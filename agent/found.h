@@ -1,5 +1,5 @@
 /* Owns one row of find: how useful it is, and how it is written.
- * Must not know the store. Source: issue contract of `find`; design 2. */
+ * Must not know the store. Source: docs/openapi/agent.yaml; design 2. */
 #ifndef PLEK_AGENT_FOUND_H
 #define PLEK_AGENT_FOUND_H
 

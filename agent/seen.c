@@ -113,15 +113,31 @@ static void read_attributes(const char *text, struct seen_line *line) {
 
 /* ---- all lines, as far as they are judged ---- */
 
-/* The columns that both statements have. */
-static void read_judged(struct db_query *q, int from, struct disclosed *d) {
-    d->available = amount_at(q, from);
-    d->has_band = !db_column_null(q, from + 1);
-    d->low = d->has_band ? db_column_int(q, from + 1) : 0;
-    d->light = (enum light)db_column_int(q, from + 2);
-    d->status = (enum status)db_column_int(q, from + 3);
-    d->observed_ms = db_column_int(q, from + 4);
-    d->valid_until_ms = db_column_int(q, from + 5);
+/* A whole number, and the blank after it; "-" is none. */
+static bool read_number(const char **at, int64_t *ret) {
+    const char *digit = *at;
+    int64_t value = 0;
+    bool negative = *digit == '-';
+    for (digit += negative; *digit >= '0' && *digit <= '9'; digit++)
+        value = value * 10 + (*digit - '0');
+    bool found = digit > *at + negative;
+    *at = digit + (*digit == ' ');
+    if (found)
+        *ret = negative ? -value : value;
+    return found;
+}
+
+/* Column `judged` of seen_line. There are many: not by strtoll. */
+static bool read_judged(const char *text, int64_t *ret_site, struct disclosed *d) {
+    int64_t status = 0, light = 0;
+    bool good = read_number(&text, ret_site) && read_number(&text, &status) &&
+                read_number(&text, &light) && read_number(&text, &d->observed_ms) &&
+                read_number(&text, &d->valid_until_ms);
+    d->status = (enum status)status;
+    d->light = (enum light)light;
+    d->available.known = read_number(&text, &d->available.value);
+    d->has_band = read_number(&text, &d->low);
+    return good;
 }
 
 static struct db_query lines_query(struct agent *a, const struct find_filter *filter) {
@@ -131,27 +147,25 @@ static struct db_query lines_query(struct agent *a, const struct find_filter *fi
     else if (filter->region)
         statement = SQL_FIND_REGION;
     struct db_query q = db_query(agent_db(a), statement);
-    const struct charter_service *service =
-        filter->service ? charter_service(agent_charter(a), filter->service) : NULL;
     if (filter->service)
         db_bind_text(&q, ":service", filter->service);
     if (filter->region)
         db_bind_text(&q, ":region", filter->region);
-    /* Only of one service figures and `min` are of one scale. */
-    db_bind_opt(&q, ":min", service && filter->has_min, filter->min);
-    db_bind_int(&q, ":green", service ? found_green(service) : 0);
-    db_bind_int(&q, ":conditions", filter->where_count > 0);
     return q;
 }
 
-static enum err visit_line(struct agent *a, struct db_query *q, struct places *places,
-                           struct seen_line *line, seen_visit *visit, void *ctx, struct error *e) {
-    const struct place *place = place_of(places, db_column_int(q, 1), db_column_int(q, 2));
-    const struct charter_service *service = charter_service(agent_charter(a), db_column_text(q, 3));
+static enum err visit_line(struct agent *a, struct db_query *q, bool conditions,
+                           struct places *places, struct seen_line *line, seen_visit *visit,
+                           void *ctx, struct error *e) {
+    int64_t site = 0;
+    if (!read_judged(db_column_text(q, 3), &site, &line->figure))
+        return error_set(e, ERR_STORE, "agent.db: a partner's line is damaged: restore a backup");
+    const struct place *place = place_of(places, db_column_int(q, 1), site);
+    const struct charter_service *service = charter_service(agent_charter(a), db_column_text(q, 2));
     if (!place || !service)
         return ERR_OK;
-    read_judged(q, 5, &line->figure);
-    read_attributes(db_column_text(q, 11), line);
+    if (conditions)
+        read_attributes(db_column_text(q, 5), line);
     const struct seen_judged judged = {.line = db_column_int(q, 0),
                                        .member = place->member,
                                        .service = service,
@@ -169,7 +183,7 @@ enum err seen_each(struct agent *a, const struct find_filter *filter, struct can
     if (code == ERR_OK) {
         struct db_query q = lines_query(a, filter);
         while (code == ERR_OK && db_step(&q))
-            code = visit_line(a, &q, &places, &line, visit, ctx, e);
+            code = visit_line(a, &q, filter->where_count > 0, &places, &line, visit, ctx, e);
         code = db_finish_visit(&q, code, e);
     }
     free(places.list);
@@ -179,7 +193,13 @@ enum err seen_each(struct agent *a, const struct find_filter *filter, struct can
 /* ---- one line, whole ---- */
 
 static void read_figure(struct db_query *q, struct disclosed *d) {
-    read_judged(q, 3, d);
+    d->available = amount_at(q, 3);
+    d->has_band = !db_column_null(q, 4);
+    d->low = d->has_band ? db_column_int(q, 4) : 0;
+    d->light = (enum light)db_column_int(q, 5);
+    d->status = (enum status)db_column_int(q, 6);
+    d->observed_ms = db_column_int(q, 7);
+    d->valid_until_ms = db_column_int(q, 8);
     d->total = amount_at(q, 9);
     d->occupied = amount_at(q, 10);
     d->held = amount_at(q, 11);

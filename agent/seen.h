@@ -17,9 +17,8 @@ struct seen_judged {
     const struct seen_line *figure;
 };
 typedef enum err seen_visit(void *ctx, const struct seen_judged *judged, struct error *e);
-/* Lines of admitted members and known services, in no order. Those that surely have less room than
- * the filter asks for may be left out already; nothing else of the filter but service and region is
- * looked at. Sites' names go into `texts`. */
+/* Lines of admitted members and known services, in no order. Of the filter only service and region
+ * are looked at. Sites' names go into `texts`. ERR_STORE, ERR_NO_MEMORY. */
 enum err seen_each(struct agent *a, const struct find_filter *filter, struct candidates *texts,
                    seen_visit *visit, void *ctx, struct error *e) MUST_USE;
 /* The row of one line that seen_each gave. */

@@ -1,5 +1,5 @@
 /* Owns the answer to "how is this agent": one JSON object, and the clock as the hub sees it.
- * Must not change anything. Source: issue contract of `status`. */
+ * Must not change anything. Source: docs/openapi/agent.yaml. */
 #ifndef PLEK_AGENT_STATUS_H
 #define PLEK_AGENT_STATUS_H
 
