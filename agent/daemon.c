@@ -48,6 +48,7 @@ struct daemon {
     struct web_work *work;
     char web_address[WEB_ADDRESS_MAX + 8];
     struct link *link;
+    struct log_repeats *log; /* what others bring about */
     struct watch *watch;
     bool loop_ready, serving, joining, joined, stopping;
     enum err join_code;
@@ -214,6 +215,7 @@ static enum err open_site(struct daemon *d, struct error *e) {
                                 .ctx = d,
                                 .max_body = API_BODY_MAX,
                                 .browsers = &d->browsers,
+                                .log = d->log,
                                 .visitors = {.all = WEB_VISITORS_MAX, .each = WEB_VISITORS_MAX},
                                 .max_open = WEB_OPEN_MAX,
                                 .max_followers = WEB_FOLLOWERS_MAX};
@@ -242,6 +244,9 @@ static enum err open_loop(struct daemon *d, struct error *e) {
     if (uv_loop_init(&d->loop) != 0)
         return error_set(e, ERR_NO_MEMORY, "libuv could not start");
     d->loop_ready = true;
+    d->log = log_repeats_new(&d->loop);
+    if (!d->log)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the log");
     uv_signal_init(&d->loop, &d->terminate);
     uv_signal_init(&d->loop, &d->interrupt);
     uv_timer_init(&d->loop, &d->limit);
@@ -258,6 +263,7 @@ static enum err open_link(struct daemon *d, struct error *e) {
                                  .settings = &d->settings,
                                  .loop = &d->loop,
                                  .context = d->context,
+                                 .log = d->log,
                                  .changed = on_changed,
                                  .ended = on_ended,
                                  .ctx = d};
@@ -395,6 +401,7 @@ static void close_loop(struct daemon *d) {
     uv_close((uv_handle_t *)&d->limit, NULL);
     uv_close((uv_handle_t *)&d->newcomers, NULL);
     uv_close((uv_handle_t *)&d->rest, NULL);
+    log_repeats_stop(d->log);
     watch_close(d->watch);
     web_work_stop(d->work);
     if (d->context) {
@@ -411,6 +418,7 @@ void daemon_close(struct daemon *d) {
         return;
     if (d->loop_ready)
         close_loop(d);
+    log_repeats_free(d->log);
     watch_free(d->watch);
     link_free(d->link);
     web_free(d->web);

@@ -120,6 +120,14 @@ static bool is_fatal(enum err code) {
     return code == ERR_DISK_FULL || code == ERR_STORE || code == ERR_NO_MEMORY;
 }
 
+/* A hub can send as many of these as it likes. */
+static void log_refused(struct link *link, const struct step *step, const struct error *e) {
+    char subject[64];
+    snprintf(subject, sizeof subject, "code=%s", error_name(step->code));
+    log_repeated(link->config.log, LOG_WARN, "refused", subject, "effect=%d class=%u detail=\"%s\"",
+                 (int)step->effect.kind, step->effect.class_, e->detail);
+}
+
 static void perform(struct link *link, struct step *step) {
     struct error e = {0};
     struct agent *agent = link->config.agent;
@@ -130,8 +138,7 @@ static void perform(struct link *link, struct step *step) {
     else
         step->code = agent_perform(agent, &step->effect, now_ms, &e);
     if (step->code && step->code != ERR_OLD && step->code != ERR_NO_KEY)
-        log_event(LOG_WARN, "refused", "effect=%d class=%u code=%s detail=\"%s\"",
-                  (int)step->effect.kind, step->effect.class_, error_name(step->code), e.detail);
+        log_refused(link, step, &e);
 }
 
 /* Everything waiting for the store in one transaction; what fails fatally takes all of it back. */

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "agent.h"
+#include "log_repeats.h"
 #include "settings.h"
 
 struct link;
@@ -15,6 +16,7 @@ struct link_config {
     const struct agent_settings *settings;
     uv_loop_t *loop;
     struct lws_context *context; /* foreign loop, explicit vhosts */
+    struct log_repeats *log;     /* what a hub brings about */
     /* After anything happened: events to tell, a join to finish. */
     void (*changed)(void *ctx);
     /* The hub refused us with its signature, or the connection ended. */

@@ -8,10 +8,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "clock.h"
 #include "connection.h"
 #include "keepalive.h"
 #include "log.h"
+#include "log_repeats.h"
 #include "registry.h"
 #include "screens.h"
 #include "signals.h"
@@ -34,6 +36,7 @@ struct net {
     uv_timer_t grace;
     struct lws_context *context;
     struct screens *screens;
+    struct log_repeats *log; /* what peers bring about */
     struct lws_protocols protocols[3];
     lws_retry_bo_t keepalive;
     struct verify *verify;
@@ -85,6 +88,20 @@ static struct connection *slot_find(struct net *net, uint64_t id) {
     size_t i = (size_t)(id & 0xffffffffu);
     struct connection *c = i < net->slot_count ? net->slots[i] : NULL;
     return c && c->id == id ? c : NULL;
+}
+
+/* Whose doing a line of the log is: the member's, whatever address it comes from, or the place's.
+ */
+#define SUBJECT_SIZE 96
+static const char *subject_of(const struct connection *c, enum err code, char out[SUBJECT_SIZE]) {
+    char agent[2 * 8 + 1] = "", place[ADDRESS_PLACE_SIZE] = "-";
+    if (c && c->registered)
+        hex_encode(agent, bytes_of(c->agent.b, 8));
+    else if (c)
+        address_place(c->address, place);
+    snprintf(out, SUBJECT_SIZE, "%s=%s code=%s", agent[0] ? "agent" : "peer",
+             agent[0] ? agent : place, error_name(code));
+    return out;
 }
 
 /* ---- jobs out and in ---- */
@@ -144,6 +161,7 @@ static void note(struct net *net, const struct public_key *agent, bool connected
 
 static void joined(void *ctx, struct connection *c, const struct public_key *agent) {
     struct net *net = ctx;
+    char subject[SUBJECT_SIZE];
     bool failed = false;
     struct connection *before = registry_put(net->registry, agent, c, &failed);
     if (failed) {
@@ -155,7 +173,8 @@ static void joined(void *ctx, struct connection *c, const struct public_key *age
     if (before)
         connection_expel(before, ERR_SUPERSEDED, "the same agent connected again");
     note(net, agent, true);
-    log_event(LOG_INFO, "joined", "peer=%s connection=%llu", c->address, (unsigned long long)c->id);
+    log_repeated(net->log, LOG_INFO, "joined", subject_of(c, ERR_OK, subject),
+                 "peer=%s connection=%llu", c->address, (unsigned long long)c->id);
 }
 
 static void spread_news(struct net *net, const struct hub_news *news) {
@@ -175,6 +194,7 @@ static void spread_news(struct net *net, const struct hub_news *news) {
 
 static void finish(struct net *net, struct job *job) {
     struct connection *c;
+    char subject[SUBJECT_SIZE];
     switch (job->kind) {
     case JOB_NEWS:
         spread_news(net, &job->news);
@@ -187,13 +207,13 @@ static void finish(struct net *net, struct job *job) {
     case JOB_LOAD:
         if (!job->code && job->kind != JOB_LOAD)
             screens_changed(net->screens);
+        c = slot_find(net, job->connection);
         if (job->code)
-            log_event(LOG_WARN, "refused", "connection=%llu code=%s detail=\"%s\"",
-                      (unsigned long long)job->connection, error_name(job->code),
-                      job->error.detail);
+            log_repeated(net->log, LOG_WARN, "refused", subject_of(c, job->code, subject),
+                         "connection=%llu detail=\"%s\"", (unsigned long long)job->connection,
+                         job->error.detail);
         if (job->kind == JOB_ACCEPT)
             entry_answered(net, job);
-        c = slot_find(net, job->connection);
         if (c && connection_finish(c, job) && !c->due) {
             c->due = true;
             c->next_due = net->due;
@@ -247,9 +267,12 @@ static int serve_health(void *ctx, const char *path, struct buf *text) {
 /* ---- libwebsockets ---- */
 
 /* Limits are told in the close frame: the peer's log then says what to change. */
-static int refuse(struct lws *wsi, const char *address, const char *which, int64_t limit) {
-    log_event(LOG_WARN, "too-many-connections", "peer=%s limit=%s value=%lld", address, which,
-              (long long)limit);
+static int refuse(struct net *net, struct lws *wsi, const char *which, int64_t limit) {
+    char address[CONNECTION_ADDRESS_MAX], place[ADDRESS_PLACE_SIZE], subject[SUBJECT_SIZE];
+    lws_get_peer_simple(wsi, address, sizeof address);
+    snprintf(subject, sizeof subject, "peer=%s", address_place(address, place));
+    log_repeated(net->log, LOG_WARN, "too-many-connections", subject, "limit=%s value=%lld", which,
+                 (long long)limit);
     lws_close_reason(wsi, LWS_CLOSE_STATUS_POLICY_VIOLATION, (unsigned char *)(uintptr_t)which,
                      strlen(which));
     return -1;
@@ -259,18 +282,16 @@ static int on_established(struct net *net, struct connection *c, struct lws *wsi
     const struct hub_settings *s = net->config.settings;
     struct error e = {0};
     uint64_t id = 0;
-    char address[CONNECTION_ADDRESS_MAX];
-    lws_get_peer_simple(wsi, address, sizeof address);
     if (net->stopping)
         return -1;
     if ((int64_t)net->open >= s->connections)
-        return refuse(wsi, address, "limit.connections", s->connections);
+        return refuse(net, wsi, "limit.connections", s->connections);
     if (!web_stay(wsi))
-        return refuse(wsi, address, "limit.connections_per_address", s->connections_per_address);
+        return refuse(net, wsi, "limit.connections_per_address", s->connections_per_address);
     if (slot_take(net, c, &id))
         return -1;
     if (connection_open(c, &net->host, wsi, id, &e)) {
-        log_event(LOG_ERROR, "connection", "peer=%s code=%s", address, error_name(e.code));
+        log_repeated(net->log, LOG_ERROR, "connection", error_name(e.code), "peer=%s", c->address);
         slot_give(net, id);
         connection_done(c);
         c->host = NULL;
@@ -281,11 +302,12 @@ static int on_established(struct net *net, struct connection *c, struct lws *wsi
 }
 
 static void on_closed(struct net *net, struct connection *c) {
+    char subject[SUBJECT_SIZE];
     if (!c->host)
         return;
-    log_event(c->close_code ? LOG_WARN : LOG_INFO, "closed",
-              "peer=%s connection=%llu code=%s reason=\"%s\"", c->address,
-              (unsigned long long)c->id, error_name(c->close_code), c->close_reason);
+    log_repeated(net->log, c->close_code ? LOG_WARN : LOG_INFO, "closed",
+                 subject_of(c, c->close_code, subject), "peer=%s connection=%llu reason=\"%s\"",
+                 c->address, (unsigned long long)c->id, c->close_reason);
     if (c->registered) {
         bool current = registry_get(net->registry, &c->agent) == c;
         registry_remove(net->registry, &c->agent, c);
@@ -407,6 +429,9 @@ static enum err open_loop(struct net *net, struct error *e) {
     uv_signal_init(&net->loop, &net->interrupt);
     uv_timer_init(&net->loop, &net->grace);
     uv_check_init(&net->loop, &net->pass);
+    net->log = log_repeats_new(&net->loop);
+    if (!net->log)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the log");
     net->async.data = net->terminate.data = net->interrupt.data = net->pass.data = net;
     net->loop_ready = true;
     return ERR_OK;
@@ -419,7 +444,13 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
     net->config = *config;
     net->keepalive = keepalive_policy();
     net->registry = registry_new();
+    enum err err = open_loop(net, e);
+    if (err) {
+        net_close(net);
+        return err;
+    }
     struct screens_config screens = {.loop = &net->loop,
+                                     .log = net->log,
                                      .settings = config->settings,
                                      .web_root = config->web_root,
                                      .web_shared = config->web_shared,
@@ -434,11 +465,8 @@ enum err net_open(const struct net_config *config, struct net **ret, struct erro
                                          .joined = joined,
                                          .write_room =
                                              malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD)};
-    enum err err = ERR_OK;
     if (!net->registry || !net->screens || !net->host.write_room)
         err = error_set(e, ERR_NO_MEMORY, "not enough memory for the network");
-    if (!err)
-        err = open_loop(net, e);
     if (!err)
         err = web_context_new(&(struct web_context){.loop = &net->loop,
                                                     .max_descriptors = raise_descriptors(),
@@ -480,6 +508,7 @@ static void close_handles(struct net *net) {
                               (uv_handle_t *)&net->pass};
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
         uv_close(handles[i], NULL);
+    log_repeats_stop(net->log);
 }
 
 /* A foreign loop is torn down in two steps: the context closes its handles, the loop carries that
@@ -500,6 +529,7 @@ void net_close(struct net *net) {
         uv_loop_close(&net->loop);
     }
     screens_free(net->screens);
+    log_repeats_free(net->log);
     registry_free(net->registry);
     free(net->slots);
     free(net->host.write_room);

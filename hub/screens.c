@@ -118,6 +118,7 @@ struct screens *screens_new(const struct screens_config *config) {
     const struct hub_settings *h = config->settings;
     struct web_config public = {
         .serve = serve,
+        .log = config->log,
         .visitors = {.all = (size_t)h->connections, .each = (size_t)h->connections_per_address},
         .plain = config->plain ? plain : NULL,
         .ctx = s,

@@ -11,6 +11,7 @@
 struct screens_config {
     uv_loop_t *loop;
     const struct hub_settings *settings;
+    struct log_repeats *log;           /* what peers bring about */
     const char *web_root, *web_shared; /* files of the pages while somebody works on them */
     struct job_queue *store;           /* API */
     /* As web.h's `plain`, at the public address. */

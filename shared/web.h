@@ -9,6 +9,7 @@
 
 #include "access.h"
 #include "api.h"
+#include "log_repeats.h"
 #include "pages.h"
 #include "visitors.h"
 
@@ -41,6 +42,7 @@ struct web_config {
     size_t max_body;                     /* bytes of a request's body */
     const struct web_browsers *browsers; /* NULL: a Unix socket, whose callers may do everything */
     struct visitors_limits visitors;     /* who may be connected; `all` 0: everybody */
+    struct log_repeats *log;             /* for visitors that are not let in */
     size_t max_open;                     /* requests and followers at a time; 0: no limit */
     size_t max_followers;                /* 0: no limit */
     int64_t body_ms; /* a request is whole by then, or its connection goes; 0: half a minute */

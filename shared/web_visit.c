@@ -2,10 +2,19 @@
  * decides who makes room. Must not read what they say. */
 #include <malloc.h>
 
+#include "address.h"
 #include "web_private.h"
 
 #define CROWD 256
 #define CROWD_LEFT 8 /* it is over when this part of it is left */
+
+static int refuse(struct web *web, const char *address) {
+    char place[ADDRESS_PLACE_SIZE], subject[ADDRESS_PLACE_SIZE + 8];
+    snprintf(subject, sizeof subject, "peer=%s", address_place(address, place));
+    log_repeated(web->config.log, LOG_WARN, "too-many-connections", subject, "connected=%zu",
+                 visitors_count(web->visitors));
+    return -1;
+}
 
 /* Told for the listener, before the connection is one of libwebsockets'. */
 static int on_knock(struct web *web, lws_sockfd_type fd) {
@@ -13,7 +22,7 @@ static int on_knock(struct web *web, lws_sockfd_type fd) {
     void *leaves = NULL;
     lws_get_peer_simple_fd(fd, address, sizeof address);
     if (!visitors_room(web->visitors, address, &leaves))
-        return -1;
+        return refuse(web, address);
     if (leaves) /* its own callbacks end all that it holds */
         lws_set_timeout(leaves, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
     return 0;

@@ -17,12 +17,13 @@ static struct lab lab;
 static struct network net;
 static struct actor author, reader, rogue;
 static struct gauge gauge;
+static struct process *hub;
 
 static void setup(void) {
     lab_open(&lab, "floods");
     network_init(&net, &lab, NULL);
-    lab_write(lab_text(&lab, "%s/hub.conf", net.hub_dir), "log.level = error\n");
-    struct process *hub = network_run_hub(&net, NULL);
+    lab_write(lab_text(&lab, "%s/hub.conf", net.hub_dir), "log.level = warn\n");
+    hub = network_run_hub(&net, NULL);
     gauge_admit(&net, &reader, "Reader", 1);
     gauge_admit(&net, &author, "Author", 2);
     gauge_admit(&net, &rogue, "Rogue", 3);
@@ -186,6 +187,42 @@ Test(floods, garbage_after_the_welcome) {
             gauge_prove(&gauge);
     }
     gauge_close(&gauge, lab_text(&lab, "%d sessions that turn to garbage", count), KIB_MORE);
+    lab_pass(&lab);
+}
+
+static int log_lines(const char *what) {
+    int count = 0;
+    for (const char *at = lab_log(&lab, hub); (at = strstr(at, what)); at += strlen(what))
+        count++;
+    return count;
+}
+
+/* Each is answered and counted; in the log stand the first of them and how many more. */
+Test(floods, entries_that_are_refused) {
+    struct craft c;
+    struct buf entry;
+    enum err code = ERR_OK;
+    int count = gauge_scale(200, 5000), first = 10;
+    actor_connect(&rogue);
+    actor_craft(&rogue, &c);
+    c.header.seq += 5;
+    craft_build(&c, &entry, NULL);
+    for (int i = 0; i < count; i++) {
+        enum err answer = actor_push(&rogue, buf_bytes(&entry));
+        cr_assert(answer != ERR_OK && (i == 0 || answer == code), "%s", error_name(answer));
+        code = answer;
+        if (i % 50 == 0)
+            gauge_prove(&gauge);
+    }
+    buf_done(&entry);
+    craft_done(&c);
+    actor_disconnect(&rogue);
+    gauge_close(&gauge, lab_text(&lab, "%d entries that are refused", count), KIB_MORE);
+    cr_expect_leq(log_lines(" warn refused "), 2 * first, "%s", lab_log(&lab, hub));
+    cr_expect_not_null(strstr(HUB_DO(&net, "status")->out,
+                              lab_text(&lab, "rejected: %s, %d times", error_name(code), count)));
+    lab_stop(&lab, hub);
+    cr_expect_geq(log_lines(" more="), 1, "how many more is said in the end at the latest");
     lab_pass(&lab);
 }
 
