@@ -118,10 +118,10 @@ static const char *trust_of(const struct known *known, const struct public_key *
 static json_t *partner_json(const struct member *m, const struct known *known) {
     char hex[2 * KEY_LEN + 1], fingerprint[FINGERPRINT_SIZE];
     hex_encode(hex, bytes_of(m->key.b, KEY_LEN));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:o, s:b, s:s}", "name", m->name, "key", hex,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:s}", "name", m->name, "key", hex,
                      "role", role_name(m->role), "state", member_state_name(m->state),
-                     "fingerprint", fingerprint_text(&m->key, fingerprint), "connected",
-                     "last_seen", last_seen_json(&known->seen, &m->key), "approved",
+                     "fingerprint", fingerprint_text(&m->key, fingerprint), "last_seen",
+                     last_seen_json(&known->seen, &m->key), "approved",
                      (int)approvals_has(&known->approvals, &m->key), "trust",
                      trust_of(known, &m->key));
 }

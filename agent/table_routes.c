@@ -255,13 +255,15 @@ static const struct api_route routes[] = {
     {API_POST, API_EDITOR, "/v1/imports/{id}/commit", commit_import,
      "the table has ended: stores, reports"},
     {API_DELETE, API_EDITOR, "/v1/imports/{id}", drop_import, "gives an import up"},
-    {API_GET, API_VIEWER, "/v1/places", get_places, "places; ?service, ?site, ?ward"},
+    {API_GET, API_VIEWER, "/v1/places?service&site&ward", get_places,
+     "places; ?service, ?site, ?ward"},
     {API_POST, API_EDITOR, "/v1/places", post_place,
      "adds a place: {service, site?, ward?, code, set?: {state, reason, until, note}}"},
     {API_PUT, API_EDITOR, "/v1/places", put_place, "changes a place: the same"},
     {API_DELETE, API_EDITOR, "/v1/places", delete_place,
      "takes a place away: {service, site?, ward?, code}"},
-    {API_GET, API_VIEWER, "/v1/export", get_export,
+    {API_GET, API_VIEWER,
+     "/v1/export?what&format&service&site&region&partner&partners&from&to&after", get_export,
      "a CSV table as {text, next}: ?what=lines|picture|history, ?format=excel-nl|rfc4180, "
      "?service, ?site, ?region; of history ?partner, ?partners=1, ?from, ?to, ?after=next"},
 };

@@ -192,6 +192,8 @@ static enum err run_invite(const struct args *a, struct error *e) {
         json_object_set_new(body, "role", json_string(role));
     if (address != NULL)
         json_object_set_new(body, "address", json_string(address));
+    if (args_flag(a, "again"))
+        json_object_set_new(body, "again", json_true());
     struct call call = {.method = API_POST, .path = "/v1/invitations", .take_body = body};
     return run_call(a, &call, show_invite, e);
 }
@@ -419,6 +421,7 @@ static const struct args_option invite_options[] = {
     DIR_OPTION,
     {"name", "NAME", false, "the member's name, never used before in this network"},
     {"role", "ROLE", false, "provider (default), coordinator or observer"},
+    {"again", NULL, false, "also when one for this name is still to be used: that one ends"},
     {"expires", "DURATION", false, "how long it can be used: 4h, 7d (default)"},
     {"address", "HOST:PORT", false, "where agents reach this hub, with ws:// or wss:// in front"},
     JSON_OPTION,

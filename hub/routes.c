@@ -235,6 +235,7 @@ static enum err post_revoke(void *domain, const struct api_request *request, jso
 
 struct wanted {
     struct invitation invitation;
+    bool again; /* also when one for this name is still to be used */
     char address[INVITE_ADDRESS_MAX];
 };
 
@@ -259,7 +260,7 @@ static enum err default_address(const struct hub *hub, char out[static INVITE_AD
 
 static enum err read_wanted(const struct hub *hub, const struct api_request *request,
                             struct wanted *ret, struct error *e) {
-    static const char *const keys[] = {"name", "role", "expires_ms", "address", NULL};
+    static const char *const keys[] = {"name", "role", "expires_ms", "address", "again", NULL};
     struct error sticky = {0};
     struct json_at root = body_root(request, &sticky);
     struct wanted w = {
@@ -267,7 +268,8 @@ static enum err read_wanted(const struct hub *hub, const struct api_request *req
     json_only(&root, keys);
     struct json_at name = json_member(&root, "name"), role = json_optional(&root, "role"),
                    expires = json_optional(&root, "expires_ms"),
-                   address = json_optional(&root, "address");
+                   address = json_optional(&root, "address"), again = json_optional(&root, "again");
+    w.again = json_present(&again) && json_bool(&again);
     w.invitation.name = json_text(&name, 1, NAME_MAX_BYTES); /* the request's */
     const char *role_text = json_present(&role) ? json_text(&role, 1, 40) : "provider";
     const char *address_text =
@@ -290,6 +292,20 @@ static enum err read_wanted(const struct hub *hub, const struct api_request *req
     if (err == ERR_OK)
         *ret = w;
     return err;
+}
+
+/* A second one for the same name ends the first, which somebody may be about to use. */
+static enum err check_first(const struct hub *hub, const struct wanted *w, int64_t now_ms,
+                            struct error *e) {
+    char expires[TEXT_TIME_SIZE];
+    const struct invitation *made = directory_invitation_named(hub->directory, w->invitation.name);
+    if (w->again || made == NULL || made->used || made->expires_ms <= now_ms)
+        return ERR_OK;
+    return error_at(
+        e, ERR_CONFLICT, "name", 0, 0,
+        "found an invitation for '%.64s' (%s) that can be used until %s; send that one, "
+        "or ask again with --again (`again`: true), which ends it",
+        made->name, role_name(made->role), text_time(made->expires_ms, expires));
 }
 
 /* The seed goes into the URI and nowhere else. */
@@ -325,6 +341,8 @@ static enum err post_invitation(void *domain, const struct api_request *request,
     enum err err = hub_refresh(hub, e);
     if (err == ERR_OK)
         err = read_wanted(hub, request, &w, e);
+    if (err == ERR_OK)
+        err = check_first(hub, &w, request->now_ms, e);
     if (err == ERR_OK)
         err = make_invite(hub, &w, request->actor, request->now_ms, uri, e);
     if (err == ERR_OK)
@@ -553,12 +571,12 @@ static const struct api_route own_routes[] = {
      "a one-time invitation {name, role?, expires_ms?, address?}"},
     {API_GET, API_VIEWER, "/v1/charter", get_charter, "the charter in force"},
     {API_POST, API_ADMIN, "/v1/charter", post_charter, "publish a newer charter {text, file?}"},
-    {API_GET, API_VIEWER, "/v1/aggregate", get_aggregate,
+    {API_GET, API_VIEWER, "/v1/aggregate?service&region&from&to", get_aggregate,
      "sums and coverage ?service= &region=, now or per day ?from= &to="},
     {API_GET, API_VIEWER, "/v1/coverage", get_coverage, "whose figures are current, by member"},
-    {API_GET, API_VIEWER, "/v1/published", get_published,
+    {API_GET, API_VIEWER, "/v1/published?service&region&from&to", get_published,
      "what was published last ?service= &region= &from= &to="},
-    {API_GET, API_STRANGER, "/v1/public/aggregate", get_public,
+    {API_GET, API_STRANGER, "/v1/public/aggregate?service&region&from&to", get_public,
      "the same for anybody, where hub.conf says public"},
     {API_POST, API_ADMIN, "/v1/published", post_published,
      "publish sums, and what was {service?, region?, from?, to?}"},

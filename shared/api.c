@@ -11,7 +11,7 @@ static bool match(const char *pattern, const char *path, char *room, size_t size
                   const char *params[API_PARAMS_MAX]) {
     size_t used = 0;
     int count = 0;
-    while (*pattern) {
+    while (*pattern && *pattern != '?') {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
                 return false;
@@ -28,6 +28,38 @@ static bool match(const char *pattern, const char *path, char *room, size_t size
         pattern += strcspn(pattern, "}") + 1;
     }
     return *path == '\0';
+}
+
+bool api_same_path(const char *a, const char *b) {
+    size_t len = strcspn(a, "?");
+    return strcspn(b, "?") == len && memcmp(a, b, len) == 0;
+}
+
+/* The names that a pattern declares: "service&site"; "": none. */
+static const char *declared(const char *pattern) {
+    const char *end = pattern + strcspn(pattern, "?");
+    return *end ? end + 1 : end;
+}
+
+static bool declares(const char *names, const char *name) {
+    size_t len = strlen(name);
+    for (const char *at = names; *at; at += strcspn(at, "&"), at += *at == '&')
+        if (strcspn(at, "&") == len && memcmp(at, name, len) == 0)
+            return true;
+    return false;
+}
+
+/* A filter with a slip of the pen in its name would give everything. */
+static enum err check_query(const struct api_route *route, const struct api_request *request,
+                            struct error *e) {
+    const char *names = declared(route->pattern), *name;
+    json_t *value;
+    json_object_foreach(request->query, name, value) {
+        if (!declares(names, name))
+            return error_at(e, ERR_USAGE, name, 0, 0, "found the parameter '%.40s', expected %s%s",
+                            name, *names ? "of these only: " : "none here", names);
+    }
+    return ERR_OK;
 }
 
 static enum err check_role(const struct api_route *route, const struct api_request *request,
@@ -66,6 +98,8 @@ enum err api_dispatch(const struct api_route *routes, size_t count, void *domain
         if (routes[i].method != request->method)
             continue;
         err = check_role(&routes[i], request, &e);
+        if (err == ERR_OK)
+            err = check_query(&routes[i], request, &e);
         if (err == ERR_OK)
             err = handle(&routes[i], domain, request, &body, &e);
         e.code = err;

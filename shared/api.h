@@ -40,13 +40,18 @@ typedef enum err (*api_handler)(void *domain, const struct api_request *request,
 struct api_route {
     enum api_method method;
     enum api_role least; /* whom it is for */
-    const char *pattern; /* "/v1/partners/{name}/approve": {..} matches one segment */
+    /* "/v1/partners/{name}/approve": {..} matches one segment. Behind the path stand the names that
+     * a query may have, "/v1/lines?service&site". */
+    const char *pattern;
     api_handler handler;
     const char *summary;
 };
 
+/* Two patterns, whatever queries they declare. */
+bool api_same_path(const char *a, const char *b);
 /* Finds the route, checks that the caller may use it (ERR_LOGIN for a stranger, ERR_PERMISSION) and
- * calls it. ret_body is always an object or array: the handler's, or
+ * that it knows all of the query's names (ERR_USAGE), and calls it. ret_body is always an object or
+ * array: the handler's, or
  * {"error":{"code","detail","file"?,"line"?,"column"?}}. Returns the code (ERR_NOT_FOUND: no
  * route). */
 enum err api_dispatch(const struct api_route *routes, size_t count, void *domain,

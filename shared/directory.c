@@ -206,6 +206,11 @@ const struct invitation *directory_invitation(const struct directory *d,
     return (const struct invitation *)map_get(&d->by_invite, key_bytes(invite));
 }
 
+const struct invitation *directory_invitation_named(const struct directory *d, const char *name) {
+    const struct name_record *r = name_record(d, name);
+    return r ? r->invitation : NULL;
+}
+
 bool directory_name_used(const struct directory *d, const char *name) {
     return name_record(d, name) != NULL;
 }

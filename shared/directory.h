@@ -84,6 +84,8 @@ const struct member_agent *directory_agent(const struct directory *d,
                                            const struct public_key *agent);
 const struct invitation *directory_invitation(const struct directory *d,
                                               const struct public_key *invite);
+/* The newest for this name, used or not; NULL: there never was one. */
+const struct invitation *directory_invitation_named(const struct directory *d, const char *name);
 bool directory_name_used(const struct directory *d, const char *name); /* members and invitations */
 size_t directory_member_count(const struct directory *d);
 const struct member *directory_member_at(const struct directory *d,

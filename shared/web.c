@@ -14,6 +14,7 @@
 
 #define BODY_READ_ON 4 /* of a body up to this many times too large all is read, then refused */
 #define BODY_MS 30000
+#define QUERY_PART_MAX 1024
 
 struct web *web_new(const struct web_config *config) {
     struct web *web = calloc(1, sizeof *web);
@@ -69,7 +70,6 @@ static void exchange_open(struct web *web, struct exchange *x, struct lws *wsi) 
     if (x->next)
         x->next->prev = x;
     web->open = x;
-    visitor_busy(lws_get_opaque_user_data(wsi));
 }
 
 static void exchange_close(struct exchange *x) {
@@ -122,18 +122,46 @@ static bool read_method(struct lws *wsi, enum api_method *ret) {
     return false;
 }
 
-static json_t *read_query(struct lws *wsi) {
-    json_t *query = json_object();
-    char fragment[1024];
-    for (int i = 0;
-         lws_hdr_copy_fragment(wsi, fragment, sizeof fragment, WSI_TOKEN_HTTP_URI_ARGS, i) > 0;
-         i++) {
-        char *equals = strchr(fragment, '=');
-        if (equals)
-            *equals = '\0';
-        json_object_set_new(query, fragment, json_string(equals ? equals + 1 : ""));
+/* "name=value", decoded, into the query. */
+static enum err add_parameter(json_t *query, char *text, size_t len, struct error *e) {
+    char *equals = memchr(text, '=', len);
+    const char *value = equals ? equals + 1 : "";
+    if (memchr(text, '\0', len) ||
+        !utf8_valid(bytes_of(text, equals ? (size_t)(equals - text) : len)))
+        return error_set(e, ERR_USAGE, "found a parameter whose name is not UTF-8 text");
+    if (equals)
+        *equals = '\0';
+    if (!utf8_valid(bytes_str(value)))
+        return error_at(e, ERR_USAGE, text, 0, 0,
+                        "found a value of the parameter '%.40s' that is not UTF-8 text", text);
+    if (json_object_get(query, text))
+        return error_at(e, ERR_USAGE, text, 0, 0,
+                        "found the parameter '%.40s' twice, expected it once", text);
+    if (json_object_set_new(query, text, json_string(value)) != 0)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the request");
+    return ERR_OK;
+}
+
+/* Nothing of what was asked for is left out in silence. */
+static enum err read_query(struct exchange *x, struct error *e) {
+    char text[QUERY_PART_MAX];
+    int read = 0, total = lws_hdr_total_length(x->wsi, WSI_TOKEN_HTTP_URI_ARGS);
+    x->query = json_object();
+    if (!x->query)
+        return error_set(e, ERR_NO_MEMORY, "not enough memory for the request");
+    for (int i = 0; read < total; i++) {
+        int len = lws_hdr_fragment_length(x->wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (len <= 0)
+            return error_set(e, ERR_USAGE, "found an empty parameter, expected NAME=VALUE");
+        if (lws_hdr_copy_fragment(x->wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i) != len)
+            return error_set(e, ERR_USAGE, "found a parameter of %d bytes, expected at most %zu",
+                             len, sizeof text - 1);
+        enum err err = add_parameter(x->query, text, (size_t)len, e);
+        if (err)
+            return err;
+        read += len + 1; /* each but the last counts with what is behind it */
     }
-    return query;
+    return ERR_OK;
 }
 
 static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size) {
@@ -384,6 +412,7 @@ static unsigned framing_fault(struct lws *wsi, size_t max_body) {
 static int refuse_request(struct lws *wsi, unsigned status) {
     if (lws_return_http_status(wsi, status, NULL))
         return -1;
+    visitor_idle(lws_get_opaque_user_data(wsi));
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
@@ -403,6 +432,8 @@ static void serve(struct exchange *x, bool body_follows) {
     if (!err)
         err = check_api(x, &e);
     if (!err)
+        err = read_query(x, &e);
+    if (!err)
         err = check_type(x, body_follows, &e);
     if (!err) {
         read_caller(x, &x->caller);
@@ -418,6 +449,7 @@ static void serve(struct exchange *x, bool body_follows) {
 
 static int on_request(struct exchange *x, struct lws *wsi, const char *path, size_t len) {
     exchange_clear(x);
+    visitor_busy(lws_get_opaque_user_data(wsi));
     x->id = x->web->next_id++;
     buf_init(&x->body, x->web->config.max_body);
     unsigned fault = framing_fault(wsi, x->web->config.max_body);
@@ -432,8 +464,7 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
     if (len >= API_PATH_MAX)
         return refuse_request(wsi, HTTP_STATUS_REQ_URI_TOO_LONG);
     x->path = strndup(path, len);
-    x->query = read_query(wsi);
-    if (!x->path || !x->query)
+    if (!x->path)
         return -1;
     serve(x, has_body(wsi));
     return 0;

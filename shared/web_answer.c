@@ -197,6 +197,7 @@ static int write_event(struct exchange *x) {
 static int end_reply(struct exchange *x) {
     struct lws *wsi = x->wsi;
     exchange_clear(x);
+    visitor_idle(lws_get_opaque_user_data(wsi)); /* also while a body is still to be thrown away */
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 

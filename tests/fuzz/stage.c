@@ -90,7 +90,7 @@ void stage_restore(const struct stage *s) {
 
 /* "{..}" of the pattern becomes a piece of the input. */
 static void fill_pattern(const char *pattern, struct fuzz_input *in, struct buf *path) {
-    for (const char *at = pattern; *at != '\0';) {
+    for (const char *at = pattern; *at != '\0' && *at != '?';) {
         if (*at != '{') {
             buf_append_u8(path, (uint8_t)*at++);
             continue;

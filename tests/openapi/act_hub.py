@@ -36,7 +36,9 @@ def members(hub):
 def invitations(hub):
     soon_ms = int(time.time() * 1000) + 3600000
     hub.ask("POST", "/v1/invitations", {"name": "Oost", "role": "observer", "expires_ms": soon_ms})
-    hub.ask("POST", "/v1/invitations", {"name": "De Haven"}, want=409)
+    hub.ask("POST", "/v1/invitations", {"name": "Oost"}, want=409)
+    hub.ask("POST", "/v1/invitations", {"name": "Oost", "again": True})
+    hub.ask("POST", "/v1/invitations", {"name": "De Haven", "again": True}, want=409)
     hub.ask("POST", "/v1/invitations", {"name": "West", "role": "boss"}, want=422)
     hub.ask("POST", "/v1/invitations", {"name": "West", "expires_ms": 1}, want=422)
 

@@ -18,13 +18,15 @@ class Compiled:
     """What routes.c printed."""
 
     def __init__(self, program):
-        self.routes, self.errors = {}, {}
+        self.routes, self.queries, self.errors = {}, {}, {}
         for line in subprocess.run([program], check=True, capture_output=True,
                                    text=True).stdout.splitlines():
             kind, *rest = line.split("\t")
             if kind == "route":
                 daemon, method, path, role = rest
+                path, _, names = path.partition("?")
                 self.routes[daemon, method, path] = role
+                self.queries[daemon, method, path] = set(names.split("&")) - {""}
             else:
                 self.errors[rest[0]] = int(rest[1])
 
@@ -64,16 +66,20 @@ def reference_faults(documents):
 
 
 def route_faults(documents, compiled):
-    found = {}
+    found, queries = {}, {}
     for daemon in doc.DAEMONS:
         for operation in doc.operations(documents, daemon):
             if operation.path.startswith("/v1/"):
+                queries[daemon, operation.method, operation.path] = {
+                    p["name"] for _, p in operation.parameters if p["in"] == "query"}
                 found[daemon, operation.method, operation.path] = operation.node.get("x-role")
     for route in sorted(compiled.routes.keys() - found.keys()):
         yield f"{' '.join(route)}: not documented"
     for route in sorted(found.keys() - compiled.routes.keys()):
         yield f"{' '.join(route)}: no such route"
     for route in sorted(found.keys() & compiled.routes.keys()):
+        if queries[route] != compiled.queries[route]:
+            yield f"{' '.join(route)}: query {queries[route]}, it takes {compiled.queries[route]}"
         if found[route] != compiled.routes[route]:
             yield f"{' '.join(route)}: x-role is {found[route]}, it takes {compiled.routes[route]}"
 
@@ -208,6 +214,8 @@ MUTATIONS = (
          put=dict(_take(d, "agent.yaml", "paths", "/v1/undo", "post"), operationId="another"))),
     ("another role", "agent POST /v1/lines: x-role is viewer, it takes editor",
      lambda d: _take(d, "agent.yaml", "paths", "/v1/lines", "post").update({"x-role": "viewer"})),
+    ("a parameter that is not documented", "agent GET /v1/lines: query {'site'}, it takes",
+     lambda d: _take(d, "agent.yaml", "paths", "/v1/lines", "get", "parameters").pop(0)),
     ("no role", "x-role is None", lambda d: _take(d, "common.yaml", "paths", "/v1/users",
                                                    "get").pop("x-role")),
     ("a writing route without CSRF", "hub POST /v1/charter: security",

@@ -2,7 +2,7 @@
 their range. It follows the documents: a route that is added is tried without a word here.
 """
 import document as doc
-from client import Client, Wrong
+from client import Client, Wrong, filled
 
 OF_SESSIONS = ("/v1/login", "/v1/invite", "/v1/password")
 ROLES = {"stranger": 0, "viewer": 1, "editor": 2, "admin": 3}
@@ -89,6 +89,17 @@ def ranges(operation, caller):
             caller.ask(operation.method, operation.path, query={p["name"]: value})
 
 
+def strays(operation, caller):
+    """A parameter that the operation does not have, and one that is there twice."""
+    address = filled(operation.path, params_of(operation)) + "?"
+    known = [p["name"] for _, p in operation.parameters if p["in"] == "query"]
+    for query, name in [("stray=1", "stray")] + [(f"{k}=1&{k}=2", k) for k in known]:
+        answer = caller.send(operation.method, address + query)
+        error = answer.body["error"]
+        if answer.status != 400 or error["code"] != "usage" or error.get("file") != name:
+            yield f"{operation}: ?{query} gives {answer.status} {answer.text}"
+
+
 def elsewhere(local, nobody):
     """What no operation is, and what any can be answered."""
     stranger = Client(nobody.contract, nobody.daemon, nobody.address, {"Host": "else.example"})
@@ -117,6 +128,7 @@ def run(contract, local):
             continue
         outsiders(operation, nobody, local.program)
         faults += bodies(contract, operation, local.person if path in OF_SESSIONS else local)
+        faults += strays(operation, local)
         ranges(operation, local)
     faults += elsewhere(local, nobody)
     if faults:

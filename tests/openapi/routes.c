@@ -8,7 +8,7 @@
 static void print_routes(const char *daemon, const struct api_route *routes, size_t count) {
     for (size_t i = 0; i < count; i++)
         printf("route\t%s\t%s\t%s\t%s\n", daemon, api_method_name(routes[i].method),
-               routes[i].pattern, api_role_name(routes[i].least));
+               routes[i].pattern, api_role_name(routes[i].least)); /* with its query's names */
 }
 
 int main(void) {

@@ -83,8 +83,8 @@ static inline enum err served_slow_name(void *domain, const struct api_request *
 
 static const struct api_route served_routes[] = {
     {API_GET, API_VIEWER, "/v1/status", served_echo, ""},
-    {API_GET, API_VIEWER, "/v1/echo/{name}", served_echo, ""},
-    {API_POST, API_VIEWER, "/v1/echo", served_echo, ""},
+    {API_GET, API_VIEWER, "/v1/echo/{name}?a&b&where&min", served_echo, ""},
+    {API_POST, API_VIEWER, "/v1/echo?a&b", served_echo, ""},
     {API_PUT, API_VIEWER, "/v1/fail", served_fail, ""},
     {API_GET, API_VIEWER, "/v1/big", served_big, ""},
     {API_GET, API_VIEWER, "/v1/events", served_echo, ""},

@@ -35,6 +35,7 @@ static enum err not_there(void *domain, const struct api_request *r, json_t **re
 }
 
 static const struct api_route routes[] = {
+    {API_GET, API_VIEWER, "/v1/rows?site&service", say_nothing, ""},
     {API_GET, API_VIEWER, "/v1/status", say_nothing, ""},
     {API_GET, API_VIEWER, "/v1/a/{x}", tell_params, ""},
     {API_POST, API_VIEWER, "/v1/a/{x}/b/{y}", tell_params, ""},
@@ -166,6 +167,31 @@ Test(api, unknown_code_in_an_error_is_internal) {
     body = json_loads("{\"error\":{\"code\":\"ok\"}}", 0, NULL);
     cr_assert_eq(api_error_from_json(body, &e), ERR_INTERNAL);
     json_decref(body);
+}
+
+/* Also one that is only the beginning of a name, or a name and more. */
+Test(api, a_query_has_names_that_the_route_knows) {
+    static const struct {
+        const char *path, *name;
+        enum err expected;
+    } cases[] = {{"/v1/rows", "site", ERR_OK},      {"/v1/rows", "service", ERR_OK},
+                 {"/v1/rows", "servic", ERR_USAGE}, {"/v1/rows", "services", ERR_USAGE},
+                 {"/v1/rows", "", ERR_USAGE},       {"/v1/rows", "site&service", ERR_USAGE},
+                 {"/v1/status", "site", ERR_USAGE}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *body = NULL, *query = json_pack("{s:s}", cases[i].name, "x");
+        struct error e = {0};
+        struct api_request r = {
+            .method = API_GET, .path = cases[i].path, .role = API_VIEWER, .query = query};
+        enum err err = api_dispatch(routes, sizeof routes / sizeof routes[0], NULL, &r, &body);
+        cr_expect_eq(err, cases[i].expected, "%s ?%s", cases[i].path, cases[i].name);
+        if (err != ERR_OK) {
+            cr_expect_eq(api_error_from_json(body, &e), err);
+            cr_expect_str_eq(e.file, cases[i].name);
+        }
+        json_decref(body);
+        json_decref(query);
+    }
 }
 
 Test(api, query_values_and_method_names) {

@@ -17,7 +17,7 @@ TestSuite(browsers, .init = setup, .fini = teardown, .timeout = 60);
 /* Sends one request with these lines after the first, and gives what came until `end`. */
 static const char *ask(const char *first, const char *lines, const char *end, char *out,
                        size_t size) {
-    char request[1024];
+    char request[2048];
     int fd = served_connect_browser(&served);
     snprintf(request, sizeof request, "%s HTTP/1.1\r\n%s\r\n", first, lines);
     served_send(fd, request);
@@ -99,6 +99,29 @@ Test(browsers, are_refused_by_a_name_that_is_not_ours) {
     cr_expect_eq(atomic_load(&served.calls), 0);
 }
 
+/* Nothing of a query is dropped in silence: it is refused, or all of it arrives. */
+Test(browsers, ask_by_a_query_that_is_whole) {
+    static const struct {
+        const char *query, *expect, *detail;
+    } cases[] = {{"name=%ff", " 400 ", "'name' that is not UTF-8"},
+                 {"%ff=1", " 400 ", "whose name is not UTF-8"},
+                 {"name=1&x=2&name=3", " 400 ", "'name' twice"},
+                 {"a=1&&b=2", " 400 ", "an empty parameter"},
+                 {"a=1&", " 401 ", "log in"},
+                 {"name=caf%c3%a9&b", " 401 ", "log in"}};
+    char first[1600], out[4096];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(first, sizeof first, "GET /v1/status?%s", cases[i].query);
+        ask(first, "Host: localhost\r\n", "}}", out, sizeof out);
+        cr_expect(strstr(out, cases[i].expect) && strstr(out, cases[i].detail), "%s: %s",
+                  cases[i].query, out);
+    }
+    snprintf(first, sizeof first, "GET /v1/status?a=1&long=%0900d", 1);
+    snprintf(first + strlen(first), 300, "%0200d", 1);
+    ask(first, "Host: localhost\r\n", "}}", out, sizeof out);
+    cr_expect(strstr(out, " 400 ") && strstr(out, "at most 1023"), "%s", out);
+}
+
 Test(browsers, that_nobody_knows_may_not_use_the_api) {
     static const char *const requests[] = {"GET /v1/status", "GET /v1/events", "POST /v1/echo",
                                            "PUT /v1/fail"};
@@ -129,7 +152,7 @@ Test(browsers, that_are_too_many_are_told_so) {
     for (int i = 0; i < SERVED_MAX_OPEN; i++) {
         held[i] = served_connect_browser(&served);
         served_send(held[i], "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
-                             "Expect: 100-continue\r\n\r\n{");
+                             "Content-Type: application/json\r\n\r\n{");
     }
     bool refused = false;
     for (int i = 0; i < 200 && !refused; i++) {

@@ -172,10 +172,10 @@ Test(agent_route_sync, no_writing_route_is_left_out) {
         bool tried = routes[r].method == API_GET;
         for (size_t n = 0; n < ATTEMPTS; n++)
             tried |= attempts[n].method == routes[r].method &&
-                     strcmp(attempts[n].pattern, routes[r].pattern) == 0;
+                     api_same_path(attempts[n].pattern, routes[r].pattern);
         for (size_t n = 0; n < STAGED; n++)
             tried |= staged[n].method == routes[r].method &&
-                     strcmp(staged[n].pattern, routes[r].pattern) == 0;
+                     api_same_path(staged[n].pattern, routes[r].pattern);
         cr_assert(tried, "%s %s is not tried", api_method_name(routes[r].method),
                   routes[r].pattern);
     }

@@ -343,11 +343,10 @@ Test(sharing, partners_are_listed_with_when_they_were_seen) {
     world_settle(&w);
     RUN_OK(sharing_partners(w.agents[B].agent, &list, &e));
     cr_assert_eq(json_array_size(list), 2u);
-    cr_assert_eq(json_object_size(json_array_get(list, 0)), 9u);
+    cr_assert_eq(json_object_size(json_array_get(list, 0)), 8u);
     IS(list, "0/name", "\"A\"");
     IS(list, "0/role", "\"provider\"");
     IS(list, "0/state", "\"admitted\"");
-    IS(list, "0/connected", "null");
     IS(list, "0/last_seen", "\"2026-09-13T12:00:00Z\"");
     IS(list, "0/approved", "false");
     IS(list, "1/name", "\"C\"");

@@ -158,6 +158,27 @@ static void reopen_with(struct town *t, const char *conf) {
     town_open(t);
 }
 
+/* The first one may be on its way to somebody. */
+Test(routes, a_name_is_invited_again_only_when_asked_for) {
+    struct town t;
+    struct person p;
+    struct error e = {0};
+    char uri[INVITE_URI_MAX];
+    town_init(&t, 12, NULL);
+    town_invite(&t, "Zuid", "provider", uri);
+    cr_assert_eq(post(&t, "/v1/invitations", json_pack("{s:s}", "name", "zuid"), NULL, &e),
+                 ERR_CONFLICT);
+    cr_assert(strstr(e.detail, "--again") && strstr(e.detail, "provider"), "%s", e.detail);
+    cr_assert_eq(
+        post(&t, "/v1/invitations", json_pack("{s:s, s:b}", "name", "zuid", "again", 1), NULL, &e),
+        ERR_OK, "%s", e.detail);
+    person_join(&t, &p, "Noord", "provider");
+    cr_assert_eq(
+        post(&t, "/v1/invitations", json_pack("{s:s, s:b}", "name", "Noord", "again", 1), NULL, &e),
+        ERR_NAME_TAKEN, "a member is not invited again");
+    town_done(&t);
+}
+
 Test(routes, invitations_name_an_address) {
     struct town t;
     struct error e = {0};
