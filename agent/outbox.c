@@ -241,6 +241,8 @@ static enum err prune_entry(struct agent *a, const struct kept *kept, const stru
     struct buf out;
     buf_init(&out, ENTRY_MAX_BYTES);
     enum err code = entry_parse(blob_bytes(whole), &entry, e);
+    if (code == ERR_NO_MEMORY)
+        return code;
     if (code != ERR_OK)
         return error_set(e, ERR_STORE, "agent.db: an own entry is damaged: restore a backup");
     for (size_t i = 0; i < entry->view_count; i++)
