@@ -173,6 +173,32 @@ Test(refusals, a_hubs_commands) {
     lab_pass(&lab);
 }
 
+Test(refusals, half_of_a_setting) {
+    static const struct refusal agent[] = {{{"run"}, 78, "only one of web.cert and web.key"}};
+    static const struct refusal hub[] = {{{"run"}, 78, "only one of tls.cert and tls.key"}};
+    lab_write(lab_text(&lab, "%s/agent.conf", network_dir(&net, "A")), "web.cert = \"c.pem\"\n");
+    lab_write(lab_text(&lab, "%s/hub.conf", net.hub_dir), "tls.cert = \"c.pem\"\n");
+    EXPECT_REFUSALS("plek-agent", network_dir(&net, "A"), agent);
+    EXPECT_REFUSALS("plek-hub", net.hub_dir, hub);
+    lab_pass(&lab);
+}
+
+Test(refusals, a_member_that_shares_nothing_yet) {
+    static const struct refusal cases[] = {
+        {{"pause"}, 65, "no policy was applied"},
+        {{"withdraw", "--audience", "all"}, 65, "no policy was applied"},
+        {{"import", "@two", "--profile", "@places", "--history"}, 64, "places have no past"},
+    };
+    write_files();
+    lab_write(lab_path(&lab, "places"),
+              "{\"format\":1,\"service\":\"bed\",\"place\":{\"column\":\"k\"},"
+              "\"columns\":{\"state\":\"s\"}}");
+    network_run_hub(&net, NULL);
+    network_join(&net, "B", NULL);
+    EXPECT_REFUSALS("plek-agent", network_dir(&net, "B"), cases);
+    lab_pass(&lab);
+}
+
 /* An answer that cannot be written is no success, short or long. */
 Test(refusals, an_answer_that_cannot_be_written) {
     static const struct {

@@ -1,6 +1,7 @@
 /* Making an agent and joining: all or nothing, once, and what admission changes. */
 #include <sys/stat.h>
 
+#include "inbox.h"
 #include "records.h"
 #include "unit/agent/agent_kit.h"
 
@@ -172,6 +173,13 @@ Test(join, begin_stores_a_request_the_hub_accepts) {
 }
 
 /* A join that was cut short goes on with the very same request: the hub answers the same. */
+Test(join, nothing_is_taken_from_a_hub_before_it_began) {
+    struct error e = {0};
+    kit_alone(&kit);
+    KIT_FAILS(inbox_take(kit.agent, 0, 1, KIT_NOW, bytes_str("x"), KIT_NOW, &e), ERR_PROTOCOL);
+    cr_assert(strstr(e.detail, "before a join began"), "%s", e.detail);
+}
+
 Test(join, same_invitation_again_after_a_restart) {
     struct error e = {0};
     struct agent_session_config config;

@@ -212,6 +212,13 @@ Test(directory, names_that_pass_for_something_else_are_refused) {
     struct error e = {0};
     buf_init(&out, 1024);
     cr_assert_eq(event_invited(&in, &out, &e), ERR_DATA);
+    char reason[2048];
+    struct public_key member = network_agent(1).pub;
+    memset(reason, 'x', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
+    cr_assert_eq(event_member(&member, reason, &out, &e), ERR_DATA);
+    cr_assert_eq(event_member(&member, "\xFF", &out, &e), ERR_DATA);
+    cr_assert_eq(out.len, 0u);
     buf_done(&out);
 }
 

@@ -429,6 +429,12 @@ Test(feed, no_two_views_with_the_same_target_kind_and_key) {
     cr_assert_eq(check(ENTRY_UPDATE, views, 3, false), ERR_OK, "another length of target");
 }
 
+Test(feed, more_views_than_an_entry_holds) {
+    struct entry entry = {.view_count = ENTRY_MAX_VIEWS + 1}; /* none of them is looked at */
+    cr_assert_eq(feed_check_views(&entry, false, NULL), ERR_CAP);
+    cr_assert_eq(feed_check_views(&entry, true, NULL), ERR_CAP);
+}
+
 Test(feed, the_hubs_headers_name_no_hub_head_or_checkpoint) {
     struct view view = plain();
     struct entry entry = {.views = &view, .view_count = 1};

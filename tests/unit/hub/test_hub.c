@@ -194,6 +194,23 @@ Test(hub, invitation_works_once) {
     town_done(&t);
 }
 
+Test(hub, an_older_invitation_to_the_same_name_says_that_there_is_a_newer_one) {
+    struct town t;
+    struct person p, q;
+    char older[INVITE_URI_MAX], newer[INVITE_URI_MAX];
+    town_init(&t, 1, NULL);
+    town_invite(&t, "Noord", "provider", older);
+    town_invite(&t, "Noord", "provider", newer);
+    person_make(&t, &p, older);
+    person_make(&t, &q, newer);
+    struct greeting g = person_greet(&t, &p, true);
+    cr_assert_eq(g.code, ERR_INVITE_EXPIRED);
+    cr_assert(strstr(g.refused.detail, "replaced by a newer one"), "%s", g.refused.detail);
+    cr_assert_eq(directory_member_count(hub_directory(t.hub)), 0);
+    cr_assert_eq(person_greet(&t, &q, true).code, ERR_OK);
+    town_done(&t);
+}
+
 Test(hub, refusals_say_which) {
     struct town t;
     struct person p, q, r;
