@@ -22,7 +22,8 @@ struct limits {
     double raw_row_rate; /* at 1,000 a transaction */
     double sync_rate;    /* appends of 4 KiB with fdatasync a second */
     double sync_p50_ms, sync_p99_ms;
-    double echo_rate;     /* websocket messages a second through an echo server */
+    double relay_p50_ms, relay_p99_ms; /* the way of an update with nothing but the machine in it */
+    double echo_rate;                  /* websocket messages a second through an echo server */
     double postgres_rate; /* durable single-row INSERTs a second; measured by packaging/bench */
 };
 
@@ -62,8 +63,8 @@ double bench_percentile(double *samples, size_t count, double share);
 
 /* ---- measurements: each adds rows to the report ---- */
 typedef enum err bench_measure(struct bench *b, struct error *e);
-bench_measure bench_limits, bench_echo, bench_ingest, bench_latency, bench_bytes, bench_idle,
-    bench_idle_tls, bench_agent, bench_reader, bench_wide, bench_mosquitto, bench_growth_members,
-    bench_growth_recipients, bench_growth_entries;
+bench_measure bench_limits, bench_echo, bench_relay, bench_ingest, bench_latency, bench_bytes,
+    bench_idle, bench_idle_tls, bench_agent, bench_reader, bench_wide, bench_mosquitto,
+    bench_growth_members, bench_growth_recipients, bench_growth_entries;
 
 #endif
