@@ -15,6 +15,7 @@
 #define BODY_READ_ON 4 /* of a body up to this many times too large all is read, then refused */
 #define BODY_MS 30000
 #define QUERY_PART_MAX 1024
+#define HEADERS_MAX 4096 /* libwebsockets takes no more of all headers together */
 
 struct web *web_new(const struct web_config *config) {
     struct web *web = calloc(1, sizeof *web);
@@ -164,16 +165,20 @@ static enum err read_query(struct exchange *x, struct error *e) {
     return ERR_OK;
 }
 
-static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size) {
+/* False: it does not fit, which is no way of leaving it out; *out is empty then. */
+static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size) {
     out[0] = '\0';
-    if (lws_hdr_copy(wsi, out, (int)size, token) < 0)
+    bool fits = lws_hdr_copy(wsi, out, (int)size, token) >= 0;
+    if (!fits)
         out[0] = '\0';
+    return fits;
 }
 
-static void copy_custom(struct lws *wsi, const char *name, char *out, size_t size) {
+static bool copy_custom(struct lws *wsi, const char *name, char *out, size_t size) {
     out[0] = '\0';
     if (lws_hdr_custom_copy(wsi, out, (int)size, name, (int)strlen(name)) < 0)
         out[0] = '\0';
+    return lws_hdr_custom_length(wsi, name, (int)strlen(name)) < (int)size;
 }
 
 /* Who is on the other side: the kernel says so for Unix sockets. */
@@ -190,13 +195,13 @@ static void read_local(struct lws *wsi, struct access_caller *c) {
 
 /* A proxy on this machine says whom it speaks for, behind whatever it was told itself. */
 static void read_address(struct lws *wsi, const char *host, struct access_caller *c) {
-    char forwarded[256];
+    char forwarded[HEADERS_MAX];
     struct in6_addr room;
     lws_get_peer_simple(wsi, c->address, sizeof c->address);
     bool proxied = (strncmp(c->address, "127.", 4) == 0 || strcmp(c->address, "::1") == 0 ||
                     strncmp(c->address, "::ffff:127.", 11) == 0) &&
                    !guard_host_local(host);
-    copy_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, forwarded, sizeof forwarded);
+    (void)copy_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, forwarded, sizeof forwarded);
     const char *comma = strrchr(forwarded, ','), *last = comma ? comma + 1 : forwarded;
     last += strspn(last, " ");
     if (proxied && (inet_pton(AF_INET, last, &room) == 1 || inet_pton(AF_INET6, last, &room) == 1))
@@ -206,15 +211,15 @@ static void read_address(struct lws *wsi, const char *host, struct access_caller
 static void read_secrets(struct exchange *x, struct access_caller *c) {
     static const char bearer[] = "Bearer ";
     char cookies[1024], name[32], text[256];
-    copy_header(x->wsi, WSI_TOKEN_HTTP_COOKIE, cookies, sizeof cookies);
+    (void)copy_header(x->wsi, WSI_TOKEN_HTTP_COOKIE, cookies, sizeof cookies);
     web_cookie_name(x->web, true, name, sizeof name);
     if (!guard_cookie(cookies, name, c->session, sizeof c->session)) {
         web_cookie_name(x->web, false, name, sizeof name);
         if (!guard_cookie(cookies, name, c->session, sizeof c->session))
             c->session[0] = '\0';
     }
-    copy_custom(x->wsi, "x-plek-csrf:", c->csrf, sizeof c->csrf);
-    copy_header(x->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text);
+    (void)copy_custom(x->wsi, "x-plek-csrf:", c->csrf, sizeof c->csrf);
+    (void)copy_header(x->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text);
     size_t len = strlen(bearer);
     if (strncasecmp(text, bearer, len) == 0 && strlen(text + len) < sizeof c->bearer)
         memcpy(c->bearer, text + len, strlen(text + len) + 1);
@@ -228,11 +233,11 @@ static void read_caller(struct exchange *x, struct access_caller *c) {
         read_local(x->wsi, c);
         return;
     }
-    copy_header(x->wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
-    copy_custom(x->wsi, "sec-fetch-site:", site, sizeof site);
-    copy_custom(x->wsi, "x-plek-idle:", idle, sizeof idle);
+    bool whole = copy_header(x->wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
+    whole &= copy_custom(x->wsi, "sec-fetch-site:", site, sizeof site);
+    (void)copy_custom(x->wsi, "x-plek-idle:", idle, sizeof idle);
     x->secure = x->web->tls || strncasecmp(origin, "https://", 8) == 0;
-    c->foreign = !guard_same_site(origin, site, x->host);
+    c->foreign = !whole || !guard_same_site(origin, site, x->host);
     c->open = !x->secure && !guard_host_local(x->host);
     c->idle = idle[0] != '\0' || x->wants_events;
     read_secrets(x, c);
@@ -409,11 +414,13 @@ static unsigned framing_fault(struct lws *wsi, size_t max_body) {
                                                                 : 0;
 }
 
-static int refuse_request(struct lws *wsi, unsigned status) {
-    if (lws_return_http_status(wsi, status, NULL))
+/* A body that follows is nobody's. */
+static int refuse_request(struct exchange *x, unsigned status) {
+    x->dispatched = true;
+    if (lws_return_http_status(x->wsi, status, NULL))
         return -1;
-    visitor_idle(lws_get_opaque_user_data(wsi));
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    visitor_idle(lws_get_opaque_user_data(x->wsi));
+    return lws_http_transaction_completed(x->wsi) ? -1 : 0;
 }
 
 static void serve(struct exchange *x, bool body_follows) {
@@ -460,9 +467,9 @@ static int on_request(struct exchange *x, struct lws *wsi, const char *path, siz
         return -1;
     }
     if (!read_method(wsi, &x->method))
-        return refuse_request(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED);
+        return refuse_request(x, HTTP_STATUS_METHOD_NOT_ALLOWED);
     if (len >= API_PATH_MAX)
-        return refuse_request(wsi, HTTP_STATUS_REQ_URI_TOO_LONG);
+        return refuse_request(x, HTTP_STATUS_REQ_URI_TOO_LONG);
     x->path = strndup(path, len);
     if (!x->path)
         return -1;

@@ -80,7 +80,8 @@ enum err web_context_new(const struct web_context *config, struct lws_context **
 enum err web_listen_socket(struct web *web, struct lws_context *context, const char *path,
                            struct error *e) MUST_USE;
 
-/* "ADDR:PORT", an address in brackets when it has colons itself, into its parts. ERR_USAGE. */
+/* "ADDR:PORT" into its parts; an address that has colons itself is in brackets. The port is digits,
+ * 0 to 65535. ERR_USAGE, nothing is filled in then. */
 enum err web_split_address(const char *text, char *host, size_t size, int *ret_port,
                            struct error *e) MUST_USE;
 struct web_listen {

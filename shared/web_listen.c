@@ -11,6 +11,7 @@
 
 #define KEEPALIVE_S 30
 #define READ_SIZE (16 * 1024)
+#define PORT_DIGITS 5
 
 static void log_line(enum log_level level, const char *line) {
     char quoted[512], copy[400];
@@ -77,19 +78,22 @@ enum err web_listen_socket(struct web *web, struct lws_context *context, const c
 
 enum err web_split_address(const char *text, char *host, size_t size, int *ret_port,
                            struct error *e) {
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    if (!colon || !end || *end || end == colon + 1 || port < 0 || port > 65535 || len >= size)
-        return error_set(e, ERR_USAGE, "found '%s', expected ADDR:PORT to listen on", text);
-    if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
-        text++;
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "", *first = text;
+    size_t len = colon ? (size_t)(colon - text) : 0, digits = strspn(port, "0123456789");
+    long number = strtol(port, NULL, 10);
+    bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    if (bracketed) {
+        first++;
         len -= 2;
     }
-    memcpy(host, text, len);
+    if (digits == 0 || digits > PORT_DIGITS || port[digits] || number > UINT16_MAX || len >= size ||
+        strcspn(first, bracketed ? "[]" : "[]:") < len)
+        return error_set(e, ERR_USAGE,
+                         "found '%s', expected ADDR:PORT to listen on, an IPv6 address in brackets",
+                         text);
+    memcpy(host, first, len);
     host[len] = '\0';
-    *ret_port = (int)port;
+    *ret_port = (int)number;
     return ERR_OK;
 }
 

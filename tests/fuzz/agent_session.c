@@ -233,6 +233,8 @@ static void send_hub_hello(struct run *r, struct fuzz_input *in) {
         struct hub_hello parsed;
         copy.data[fuzz_below(in, copy.len)] ^= (uint8_t)(1 + damage % 8);
         r->dead = hub_hello_parse(buf_bytes(&copy), &r->kit.hub.pub, &parsed, &e) != ERR_OK;
+        /* Nobody holds the secret of a changed key: no answer comes. */
+        r->answered = !r->dead && !key_equal(&parsed.kx, &r->puppet.secret.kx.pub);
         r->puppet.hub_hello.len = 0;
         buf_append(&r->puppet.hub_hello, copy.data, copy.len);
     }

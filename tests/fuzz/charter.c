@@ -22,6 +22,40 @@ static void check_service(const struct charter *c, const struct charter_service 
     }
 }
 
+static bool same_text(const struct charter_text *a, const struct charter_text *b) {
+    return strcmp(a->nl, b->nl) == 0 && strcmp(a->en, b->en) == 0;
+}
+
+static void check_same_service(const struct charter_service *a, const struct charter_service *b) {
+    FUZZ_CHECK(strcmp(a->code, b->code) == 0 && same_text(&a->label, &b->label));
+    FUZZ_CHECK(same_text(&a->definition, &b->definition));
+    FUZZ_CHECK(a->unit == b->unit && a->per_week == b->per_week && a->decimals == b->decimals);
+    FUZZ_CHECK(a->validity_ms == b->validity_ms && a->attribute_count == b->attribute_count);
+    FUZZ_CHECK(a->has_light == b->has_light && a->light_green == b->light_green &&
+               a->light_orange == b->light_orange);
+    for (size_t i = 0; i < a->attribute_count; i++) {
+        const struct charter_attribute *x = &a->attributes[i], *y = &b->attributes[i];
+        FUZZ_CHECK(strcmp(x->name, y->name) == 0 && same_text(&x->label, &y->label));
+        FUZZ_CHECK(x->value_count == y->value_count);
+        for (size_t v = 0; v < x->value_count; v++)
+            FUZZ_CHECK(strcmp(x->values[v].code, y->values[v].code) == 0 &&
+                       same_text(&x->values[v].label, &y->values[v].label));
+    }
+}
+
+static void check_same(const struct charter *a, const struct charter *b) {
+    FUZZ_CHECK(strcmp(a->name, b->name) == 0 && same_text(&a->purpose, &b->purpose));
+    FUZZ_CHECK(strcmp(a->time_zone, b->time_zone) == 0 && a->k == b->k);
+    FUZZ_CHECK(a->longest_validity_ms == b->longest_validity_ms && a->keep_days == b->keep_days);
+    FUZZ_CHECK((a->suggested_policy == NULL) == (b->suggested_policy == NULL));
+    FUZZ_CHECK(a->suggested_policy == NULL ||
+               strcmp(a->suggested_policy, b->suggested_policy) == 0);
+    FUZZ_CHECK(a->service_count == b->service_count);
+    for (size_t i = 0; i < a->service_count; i++)
+        check_same_service(&a->services[i], &b->services[i]);
+}
+
+/* What is shown can be edited and given back: it means the same. */
 static void check_shown(const struct charter *c, struct bytes in) {
     struct error e = {0};
     struct charter *again = NULL;
@@ -31,10 +65,8 @@ static void check_shown(const struct charter *c, struct bytes in) {
     FUZZ_CHECK(text != NULL);
     enum err rc = charter_parse(bytes_str(text), "again", &again, &e);
     FUZZ_CHECK(rc == ERR_OK || (rc == ERR_TOO_LARGE && strlen(text) > CHARTER_MAX_BYTES));
-    if (again != NULL) {
-        FUZZ_CHECK(again->service_count == c->service_count && again->k == c->k);
-        FUZZ_CHECK(strcmp(again->name, c->name) == 0);
-    }
+    if (again != NULL)
+        check_same(c, again);
     charter_free(again);
     free(text);
     json_decref(shown);

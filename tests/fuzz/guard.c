@@ -1,13 +1,16 @@
-/* Fuzzes what the headers of a browser's request are judged by (shared/guard.h), and command lines
- * (shared/args.h). The first byte says which; the texts follow each other, each ended by a NUL. */
+/* Fuzzes what the headers of a browser's request are judged by (shared/guard.h), addresses of both
+ * ends, and command lines (shared/args.h). The first byte says which; the texts follow each other,
+ * each ended by a NUL. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "args.h"
 #include "fuzz.h"
 #include "guard.h"
+#include "web.h"
 
 #define MAX_TEXTS 12
 
@@ -55,7 +58,7 @@ static void try_guard(char **texts) {
     if (guard_cookie(texts[0], texts[1], cookie, sizeof cookie))
         FUZZ_CHECK(memchr(cookie, '\0', sizeof cookie) != NULL && strstr(texts[0], cookie) != NULL);
     if (guard_path_ok(texts[0]))
-        FUZZ_CHECK(texts[0][0] == '/' && strstr(texts[0], "..") == NULL &&
+        FUZZ_CHECK(texts[0][0] == '/' && strstr(texts[0], "/.") == NULL &&
                    strstr(texts[0], "//") == NULL && strchr(texts[0], '\\') == NULL);
     FUZZ_CHECK(!guard_host_local(texts[0]) || guard_host_ok(texts[0], texts[1]));
     FUZZ_CHECK(guard_host_ok(texts[0], texts[1]) || !guard_host_ok(texts[0], NULL));
@@ -63,6 +66,33 @@ static void try_guard(char **texts) {
     (void)guard_same_site(texts[0], texts[1], texts[2]);
     (void)guard_etag_match(texts[0], "\"abc\"");
     (void)guard_gzip_ok(texts[0]);
+}
+
+/* An address to listen on, written again, reads the same. */
+static void try_listen(const char *text) {
+    struct error e = {0};
+    char host[WEB_ADDRESS_MAX], host_again[WEB_ADDRESS_MAX], again[WEB_ADDRESS_MAX + 16];
+    int port, port_again;
+    fuzz_fill(host, sizeof host);
+    fuzz_fill(&port, sizeof port);
+    if (!fuzz_accepted(web_split_address(text, host, sizeof host, &port, &e), &e)) {
+        FUZZ_CHECK(fuzz_untouched(host, sizeof host) && fuzz_untouched(&port, sizeof port));
+        return;
+    }
+    FUZZ_CHECK(port >= 0 && port <= 65535);
+    const char *digits = strrchr(text, ':') + 1;
+    FUZZ_CHECK(strspn(digits, "0123456789") == strlen(digits));
+    snprintf(again, sizeof again, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
+    FUZZ_CHECK(web_split_address(again, host_again, sizeof host_again, &port_again, &e) == ERR_OK);
+    FUZZ_CHECK(strcmp(host, host_again) == 0 && port == port_again);
+}
+
+/* Where somebody is does not change by being asked twice. */
+static void try_place(const char *text) {
+    char place[ADDRESS_PLACE_SIZE], again[ADDRESS_PLACE_SIZE];
+    FUZZ_CHECK(address_place(text, place) == place);
+    FUZZ_CHECK(memchr(place, '\0', sizeof place) != NULL);
+    FUZZ_CHECK(strcmp(address_place(place, again), place) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -80,6 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         while (count < 4)
             texts[count++] = copy + size;
         try_guard(texts + 1);
+        try_listen(texts[1]);
+        try_place(texts[1]);
     }
     free(copy);
     return 0;

@@ -1,16 +1,20 @@
 /* Fuzzes the small texts people and programs write: times, days, durations, numbers, numerals of
- * tables, hours of a site, fingerprints, hex and base64. What is read, written again, reads the
- * same. */
+ * tables, hours of a site, words of fixed lists, fingerprints, hex and base64. What is read,
+ * written again, reads the same. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
 #include "capacity.h"
+#include "directory.h"
 #include "fuzz.h"
 #include "hours.h"
 #include "keys.h"
 #include "numeral.h"
+#include "place.h"
 #include "precision.h"
 #include "snapshot.h"
+#include "zone.h"
 
 static void try_time(const char *s) {
     struct error e = {0};
@@ -35,6 +39,42 @@ static void try_day(const char *s) {
     text_civil_from_days(days, &y, &m, &d);
     FUZZ_CHECK(y == year && m == month && d == day);
     FUZZ_CHECK(strcmp(text_day(days, text), s) == 0);
+}
+
+/* A day means its noon, which is on that day wherever summer time begins. */
+static void try_zoned(const char *s) {
+    static const struct zone *zone;
+    struct error e = {0};
+    int64_t ms, plain;
+    char text[TEXT_DAY_SIZE];
+    FUZZ_CHECK(zone != NULL || zone_find("Europe/Amsterdam", &zone, &e) == ERR_OK);
+    fuzz_fill(&ms, sizeof ms);
+    if (!fuzz_accepted(zone_parse_time(zone, s, &ms, &e), &e))
+        FUZZ_CHECK(fuzz_untouched(&ms, sizeof ms));
+    else if (text_parse_time(s, &plain, &e) == ERR_OK)
+        FUZZ_CHECK(ms == plain);
+    else
+        FUZZ_CHECK(strcmp(zone_day(zone, ms, text), s) == 0);
+}
+
+/* Words of fixed lists. */
+static void try_words(const char *s) {
+    struct error e = {0};
+    enum role role;
+    enum status status;
+    enum api_role api_role;
+    enum place_state state;
+    if (fuzz_accepted(role_parse(s, &role, &e), &e))
+        FUZZ_CHECK(strcmp(role_name(role), s) == 0);
+    e = (struct error){0};
+    if (fuzz_accepted(status_parse(s, &status, &e), &e))
+        FUZZ_CHECK(strcmp(status_name(status), s) == 0);
+    e = (struct error){0};
+    if (fuzz_accepted(api_role_parse(s, &api_role, &e), &e))
+        FUZZ_CHECK(strcmp(api_role_name(api_role), s) == 0);
+    e = (struct error){0};
+    if (fuzz_accepted(place_state_parse(s, &state, &e), &e))
+        FUZZ_CHECK(strcmp(place_state_name(state), s) == 0);
 }
 
 static void try_duration(const char *s) {
@@ -134,6 +174,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *s = fuzz_text(&in);
     try_time(s);
     try_day(s);
+    try_zoned(s);
+    try_words(s);
     try_duration(s);
     try_number(s);
     try_numeral(s);

@@ -99,6 +99,19 @@ Test(login, changes_by_other_sites_are_refused) {
     cr_assert(strstr(forged.answer, " 403 "), "%s", forged.answer);
 }
 
+Test(login, an_origin_that_is_too_long_is_not_left_out) {
+    struct browser b = {.cookie = ""};
+    char link[256], origin[400];
+    make_user("balie", "editor", link);
+    ask(&b, "POST /v1/invite", "", link);
+    snprintf(origin, sizeof origin, "Origin: https://%0300d.example\r\n", 0);
+    ask(&b, "POST /v1/echo", origin, "{}");
+    cr_assert(strstr(b.answer, " 403 "), "%s", b.answer);
+    snprintf(origin, sizeof origin, "Sec-Fetch-Site: %0100d\r\n", 0);
+    ask(&b, "POST /v1/echo", origin, "{}");
+    cr_assert(strstr(b.answer, " 403 "), "%s", b.answer);
+}
+
 /* A form of another site could send these without the browser asking us first. */
 Test(login, other_types_of_body_are_refused) {
     char out[2048];

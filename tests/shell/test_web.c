@@ -172,6 +172,67 @@ Test(web, other_methods_long_paths_and_garbage_are_refused) {
     cr_assert(strstr(out, " 200 "), "%s", out);
 }
 
+/* What was refused is over; a body that follows is nobody's. */
+Test(web, a_body_behind_a_refused_request_serves_nothing) {
+    char out[2048], request[1200], path[600];
+    raw("PATCH /v1/echo HTTP/1.1\r\nHost: plek\r\nContent-Length: 2\r\n\r\n{}", "\r\n\r\n", out,
+        sizeof out);
+    cr_assert(strstr(out, " 405 "), "%s", out);
+    memset(path, 'p', sizeof path);
+    path[sizeof path - 1] = '\0';
+    snprintf(request, sizeof request,
+             "POST /%s HTTP/1.1\r\nHost: plek\r\nContent-Length: 2\r\n\r\n{}", path);
+    raw(request, "\r\n\r\n", out, sizeof out);
+    cr_assert(strstr(out, " 414 "), "%s", out);
+    cr_assert_eq(atomic_load(&served.calls), 0);
+    raw("GET /v1/status HTTP/1.1\r\nHost: plek\r\n\r\n", "}", out, sizeof out);
+    cr_assert(strstr(out, " 200 "), "%s", out);
+}
+
+Test(web, an_address_to_listen_on_is_taken_apart_or_refused) {
+    static const struct {
+        const char *text, *host;
+        int port;
+    } good[] = {{"127.0.0.1:7536", "127.0.0.1", 7536},
+                {"[::1]:0", "::1", 0},
+                {":65535", "", 65535},
+                {"localhost:080", "localhost", 80}};
+    static const char *const bad[] = {"",
+                                      "7536",
+                                      "a:",
+                                      "a:b",
+                                      "a:+80",
+                                      "a: 80",
+                                      "a:-0",
+                                      "a:65536",
+                                      "a:80x",
+                                      "::1:80",
+                                      "[::1:80",
+                                      "::1]:80",
+                                      "[[::1]]:80",
+                                      "[]:80",
+                                      "[::1]",
+                                      "a:000080",
+                                      "0123456789abcde:1"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char host[16] = "";
+        int port = -1;
+        struct error e = {0};
+        cr_assert_eq(web_split_address(good[i].text, host, sizeof host, &port, &e), ERR_OK, "%s",
+                     good[i].text);
+        cr_expect_str_eq(host, good[i].host);
+        cr_expect_eq(port, good[i].port);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char host[15] = "as it was";
+        int port = -1;
+        struct error e = {0};
+        cr_expect_eq(web_split_address(bad[i], host, sizeof host, &port, &e), ERR_USAGE, "%s",
+                     bad[i]);
+        cr_expect(port == -1 && strcmp(host, "as it was") == 0);
+    }
+}
+
 Test(web, half_a_request_serves_nothing) {
     char out[256];
     int fd = served_connect(&served);

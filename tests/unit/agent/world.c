@@ -386,10 +386,12 @@ static sqlite3_stmt *prepare(struct agent *a, const char *sql) {
 
 static void dump_table(struct agent *a, const char *table, struct buf *out) {
     char sql[128];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM pragma_table_info('%s')", table);
-    bool two_columns = world_number(a, sql) < 3;
-    snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2%s", table, two_columns ? "" : ", 3");
+    snprintf(sql, sizeof sql, "SELECT * FROM %s LIMIT 0", table);
     sqlite3_stmt *statement = prepare(a, sql);
+    bool two_columns = sqlite3_column_count(statement) < 3;
+    sqlite3_finalize(statement);
+    snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2%s", table, two_columns ? "" : ", 3");
+    statement = prepare(a, sql);
     buf_append_str(out, table);
     while (sqlite3_step(statement) == SQLITE_ROW) {
         for (int i = 0; i < sqlite3_column_count(statement); i++) {

@@ -7,6 +7,7 @@
 #include "entry_fixture.h"
 #include "flip.h"
 #include "plek.pb-c.h"
+#include "seal_craft.h"
 
 #define BIG (4 * VIEW_MAX_BYTES)
 
@@ -382,31 +383,9 @@ Test(audience, sizes_no_view_has_are_refused_first) {
     free(bytes);
 }
 
-/* Sealed under the right key by somebody who pads in another way. */
 static struct buf sealed_with_padding(const uint8_t *padded, size_t len) {
     struct opening o = right_opening();
-    uint8_t secret[32];
-    struct buf aad, out;
-    struct hash id = audience_key_id(&o.ctx, &o.key);
-    buf_init(&aad, 1024);
-    buf_append(&aad, o.ctx.network.b, 32);
-    buf_append(&aad, o.ctx.member.b, 32);
-    buf_append(&aad, o.ctx.agent.b, 32);
-    buf_append(&aad, o.ctx.audience, 16);
-    buf_append_u64be(&aad, o.incarnation);
-    buf_append_u64be(&aad, o.seq);
-    buf_append_u32be(&aad, o.kind);
-    buf_append(&aad, id.b, 32);
-    crypto_generichash(secret, sizeof secret, (const uint8_t *)"plek/1/view", 11, o.key.b, 32);
-    uint8_t *sealed = malloc(len + 16);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, NULL, padded, len, aad.data, aad.len, NULL,
-                                               NONCE, secret);
-    buf_init(&out, BIG);
-    buf_append(&out, NONCE, sizeof NONCE);
-    buf_append(&out, sealed, len + 16);
-    free(sealed);
-    buf_done(&aad);
-    return out;
+    return seal_padded(&o.ctx, &o.key, o.incarnation, o.seq, o.kind, NONCE, bytes_of(padded, len));
 }
 
 Test(audience, a_view_is_the_aead_that_is_written_down) {
