@@ -63,7 +63,7 @@ Test(agent_session, a_position_is_stored_only_after_what_came_before_it) {
     cr_assert_eq(count_kind(r, AGENT_EFFECT_REACHED), 2u);
     cr_assert_eq(find(r, AGENT_EFFECT_REACHED)->class_, 1u);
     cr_assert_eq(find(r, AGENT_EFFECT_REACHED)->position, 50u);
-    uint64_t reached_req[2], n = 0;
+    uint64_t reached_req[2] = {0}, n = 0;
     for (size_t i = 0; i < r->count; i++)
         if (r->seen[i].kind == AGENT_EFFECT_REACHED)
             reached_req[n++] = r->seen[i].req;
