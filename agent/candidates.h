@@ -16,10 +16,9 @@ struct candidate {
 struct candidates {
     struct candidate *list;
     size_t count, cap;
-    size_t keep; /* only the best so many are needed */
-    size_t
-        settled;  /* the first so many are in order, and every later one is better than the last */
-    size_t total; /* added */
+    size_t keep;    /* only the best so many are needed */
+    size_t settled; /* the first so many are in order; what came later is better than the last */
+    size_t total;   /* added */
     struct buf texts;
     const struct zone *zone; /* in which their rows speak of days; the caller's to set */
 };

@@ -12,9 +12,8 @@
 #include "address.h"
 
 #define BUCKETS 4096 /* chains stay short up to tens of thousands of places */
-#define CANDIDATES                                                                                 \
-    16 /* so many of the longest idle; who of them shares its place with most goes                 \
-        */
+/* So many of the longest idle are looked at; the one of the most crowded place goes. */
+#define CANDIDATES 16
 
 /* A visitor stands in two queues, of all and of its place, while it is idle. */
 enum { OF_ALL, OF_PLACE, QUEUES };

@@ -224,3 +224,24 @@ Test(offline, agent_that_lost_its_newest_entries_says_so) {
     cr_assert(strstr(lab_log(&lab, network_process(&net, "A")), "ahead"));
     lab_pass(&lab);
 }
+
+/* Two of the same key at a time, as after a machine was cloned or a backup started beside it. */
+Test(offline, two_copies_of_one_agent_do_not_both_publish) {
+    share_with_b();
+    lab_stop(&lab, network_process(&net, "A"));
+    LAB_OK(&lab, "cp", "-a", network_dir(&net, "A"), network_dir(&net, "copy"));
+    network_run_agent(&net, "A", NULL);
+    network_run_agent(&net, "copy", NULL);
+    AGENT_DO(&net, "copy", "set", "bed", "free=9");
+    EVENTUALLY(available_at_b() == 9);
+    int64_t entries = hub_entries();
+    AGENT_DO(&net, "A", "set", "bed", "free=1");
+    EVENTUALLY(network_alarm(&net, "A", "ahead"));
+    cr_assert_eq(hub_entries(), entries, "both published");
+    cr_assert_eq(available_at_b(), 9);
+    cr_assert_not(network_alarm(&net, "copy", "ahead"), "the one that published goes on");
+    AGENT_DO(&net, "copy", "set", "bed", "free=8");
+    EVENTUALLY(available_at_b() == 8);
+    cr_assert_not(network_alarm(&net, "B", "peer-forked"), "one chain only");
+    lab_pass(&lab);
+}
