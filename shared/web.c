@@ -157,6 +157,8 @@ static enum err read_query(struct exchange *x, struct error *e) {
         if (lws_hdr_copy_fragment(x->wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i) != len)
             return error_set(e, ERR_USAGE, "found a parameter of %d bytes, expected at most %zu",
                              len, sizeof text - 1);
+        if (total == 1 && text[0] == '/') /* so libwebsockets tells of a '?' with nothing behind */
+            return ERR_OK;
         enum err err = add_parameter(x->query, text, (size_t)len, e);
         if (err)
             return err;

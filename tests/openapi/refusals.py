@@ -118,6 +118,10 @@ def elsewhere(local, nobody):
     connection.close()
     if response.status != 405:
         yield f"PATCH: expected 405, found {response.status}"
+    # What a browser makes of no parameters.
+    empty = local.send("GET", "/v1/status?")
+    if empty.status != 200:
+        yield f"GET /v1/status?: expected 200, found {empty.status} {empty.text}"
 
 
 def run(contract, local):

@@ -128,8 +128,8 @@ void town_invite(struct town *t, const char *name, const char *role,
                  char uri[static INVITE_URI_MAX]) {
     struct error e = {0};
     json_t *answer = NULL;
-    json_t *body =
-        json_pack("{s:s, s:s, s:s}", "name", name, "role", role, "address", "ws://127.0.0.1:7535");
+    json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "name", name, "role", role, "address",
+                             "ws://127.0.0.1:7535", "again", 1);
     cr_assert_eq(town_call(t, API_POST, "/v1/invitations", NULL, body, &answer, &e), ERR_OK, "%s",
                  e.detail);
     snprintf(uri, INVITE_URI_MAX, "%s", json_string_value(json_object_get(answer, "uri")));
