@@ -32,8 +32,8 @@ static enum err share(struct bench *b, struct sharer *s, int recipients, struct 
     int64_t updated = bench_cpu_ns();
     const struct growth_value values[] = {
         {"author, policy applied", "ms of CPU", (double)(applied - start) / 1e6},
-        {"author, keys granted", "ms of CPU", (double)(drained - applied) / 1e6},
-        {"author, bytes of all grants", "KiB", (double)bytes / 1024},
+        {"author, newcomers granted", "ms of CPU", (double)(drained - applied) / 1e6},
+        {"author, bytes of their grants", "KiB", (double)bytes / 1024},
         {"author, an update sealed", "ms of CPU", (double)(updated - drained) / 1e6 / UPDATES},
         {"wire, an update", "bytes", update},
     };
