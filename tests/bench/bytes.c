@@ -10,12 +10,11 @@ struct bytes_bench {
 };
 
 static enum err make_records(struct bytes_bench *x, struct error *e) {
-    enum err err =
-        sharer_call(&x->s, API_PUT, "/v1/sites/Resident",
-                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "region", "NL-UT", "phone",
-                              "+31301234567", "hours", "24 uur", "reports", "elke dag 8:00, 20:00",
-                              "note", "Via de hoofdingang, balie B"),
-                    e);
+    enum err err = sharer_call(
+        &x->s, API_PUT, "/v1/sites/Resident",
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "region", "NL-UT", "phone", "+31301234567", "hours",
+                  "24 uur", "reports", "ma-zo 08:00-20:00", "note", "Via de hoofdingang, balie B"),
+        e);
     for (int i = 0; i < LINES && err == ERR_OK; i++)
         err = sharer_line(&x->s, "Resident", "bed", i, 15 + i % 5, e);
     return err;

@@ -62,7 +62,7 @@ static enum err make_snapshot(struct puppet *p, int64_t now_ms, struct error *e)
                         .region = "NL-UT",
                         .phone = "+31301234567",
                         .hours = "24 uur",
-                        .reports = "elke dag 8:00, 20:00",
+                        .reports = "ma-zo 08:00-20:00",
                         .note = "Via de hoofdingang, balie B"};
     struct policy_audience audience = {
         .name = "all", .all_services = true, .precision = {.kind = PRECISION_EXACT}};
