@@ -110,11 +110,13 @@ static enum err time_find(struct bench *b, struct reading *x, const char *name,
 
 /* What the page "room now" loads when news comes, as text, as it goes out. */
 static enum err load_page(struct reading *x, size_t *ret_bytes, struct error *e) {
-    static const char *const paths[] = {"/v1/room", "/v1/status"};
+    static const struct {
+        const char *path, *limit;
+    } asked[] = {{"/v1/room", "100"}, {"/v1/status", NULL}};
     size_t bytes = 0;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        json_t *answer = NULL, *query = json_pack("{s:s}", "limit", "100");
-        enum err err = resident_get(&x->r, paths[i], query, &answer, e);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        json_t *answer = NULL, *query = json_pack("{s:s*}", "limit", asked[i].limit);
+        enum err err = resident_get(&x->r, asked[i].path, query, &answer, e);
         char *text = err == ERR_OK ? json_dumps(answer, JSON_COMPACT) : NULL;
         bytes += text ? strlen(text) : 0;
         free(text);
