@@ -150,11 +150,7 @@ json_t *found_json(const struct found *f, int64_t now_ms) {
 
 /* ---- order ---- */
 
-/* A service without thresholds in the charter promises one. */
-int64_t found_green(const struct charter_service *service) {
-    return service->has_light ? service->light_green : 1;
-}
-
+/* Green of a service without thresholds in the charter promises one. */
 static bool light_room(const struct found *f, int64_t *ret) {
     switch (f->line->figure.light) {
     case LIGHT_UNKNOWN:
@@ -164,7 +160,7 @@ static bool light_room(const struct found *f, int64_t *ret) {
         *ret = 0;
         return true;
     case LIGHT_GREEN:
-        *ret = found_green(f->service);
+        *ret = f->service->has_light ? f->service->light_green : 1;
         return true;
     }
     return false;

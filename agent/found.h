@@ -26,8 +26,6 @@ struct found {
 json_t *found_json(const struct found *f, int64_t now_ms);
 /* The least room this row surely has, scaled; false when unknown or expired. */
 bool found_room(const struct found *f, int64_t now_ms, int64_t *ret);
-/* The least room that a green light of this service promises, scaled. */
-int64_t found_green(const struct charter_service *service);
 
 /* Whether it takes people, as far as it says: not full, not stopped, not expired. */
 bool found_takes(const struct found *f, int64_t now_ms);
