@@ -73,6 +73,7 @@ void agent_session_next_entry(struct agent_session *s, uint64_t req, enum err co
 void agent_session_outbox(struct agent_session *s, int64_t now_ms);
 void agent_session_queued(struct agent_session *s, size_t bytes, int64_t now_ms);
 
+/* The next effect, or false. Call until false after each of the above. */
 bool agent_session_next(struct agent_session *s, struct agent_effect *ret);
 bool agent_session_established(const struct agent_session *s); /* welcome verified */
 bool agent_session_caught_up(const struct agent_session *s); /* hub feed at the welcome's head, and

@@ -34,7 +34,7 @@ static void retry(struct sim *sim, int i) {
     a->retry_ms = wait > RETRY_MAX_MS ? RETRY_MAX_MS : wait;
     /* A real agent knocks every half minute for as long as that lasts; here once in a while will
      * do. */
-    bool in_vain = a->offline || a->refused;
+    bool in_vain = a->offline || (a->refused && !sim->calm);
     sim_agent_connect_soon(sim, i, in_vain ? IN_VAIN_MS : a->retry_ms);
 }
 
@@ -90,7 +90,7 @@ static bool from_the_wire(enum agent_effect_kind kind) {
 /* True: the session is over. */
 static bool carry_out(struct sim *sim, struct sim_conn *c, struct agent_effect *effect) {
     struct sim_agent *a = &sim->agents[c->agent];
-    if (from_the_wire(effect->kind) && c->to[SIDE_AGENT].tainted && !c->held_back)
+    if (from_the_wire(effect->kind) && c->to[SIDE_AGENT].tainted)
         sim_fail(sim, "%s acts on a connection whose bytes were altered", a->name);
     switch (effect->kind) {
     case AGENT_EFFECT_SEND:
@@ -98,6 +98,7 @@ static bool carry_out(struct sim *sim, struct sim_conn *c, struct agent_effect *
         effect->data = NULL;
         return false;
     case AGENT_EFFECT_CLOSE:
+        sim_check_close(sim, c, effect->code, effect->reason);
         sim_trace(sim, "%s closes c%llu: %s %.100s", a->name, (unsigned long long)c->id,
                   error_name(effect->code), effect->reason);
         return true;
@@ -169,16 +170,13 @@ static void note_established(struct sim *sim, struct sim_conn *c) {
 
 /* May free the connection. */
 void sim_agent_pump(struct sim *sim, struct sim_conn *c) {
-    struct sim_agent *a = &sim->agents[c->agent];
     struct agent_effect effect;
     bool over = false;
-    while (!over && a->step_count < sim->climate.batch &&
-           agent_session_next(c->agent_session, &effect)) {
+    while (!over && !sim_agent_full(sim, c) && agent_session_next(c->agent_session, &effect)) {
         over = carry_out(sim, c, &effect);
         if (effect.data)
             blob_unref(effect.data);
     }
-    c->held_back |= !over && a->step_count >= sim->climate.batch;
     note_established(sim, c);
     set_outbox_timer(sim, c->agent);
     if (over)
@@ -205,6 +203,10 @@ void sim_agent_outbox(struct sim *sim, int i) {
 }
 
 /* ---- the network's calls ---- */
+
+bool sim_agent_full(const struct sim *sim, const struct sim_conn *c) {
+    return sim->agents[c->agent].step_count >= sim->climate.batch;
+}
 
 void sim_agent_receive(struct sim *sim, struct sim_conn *c, struct bytes message) {
     agent_session_bytes(c->agent_session, message, sim->now_ms);

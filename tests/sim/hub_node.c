@@ -102,6 +102,7 @@ static bool carry_out(struct sim *sim, struct sim_conn *c, struct hub_effect *ef
         effect->data = NULL;
         return false;
     case HUB_EFFECT_CLOSE:
+        sim_check_close(sim, c, effect->code, effect->reason);
         if (effect->code != ERR_OK)
             sim_trace(sim, "hub closes %s c%llu: %s %.100s", sim_name(sim, c->agent),
                       (unsigned long long)c->id, error_name(effect->code), effect->reason);

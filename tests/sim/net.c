@@ -6,7 +6,7 @@
 
 #include "sim.h"
 
-#define FULL_MS 20      /* until a hub whose queues are full looks again */
+#define FULL_MS 20      /* until an end that has its hands full looks again */
 #define NOTICE_MS 50000 /* both shells hang up a silent line after that long */
 
 struct sim_conn *sim_conn_find(struct sim *sim, uint64_t id) {
@@ -98,8 +98,10 @@ static void change_message(struct sim *sim, struct sim_message *m) {
 }
 
 /* What becomes of a message that somebody holds in hand. Appends what goes on. */
-static void meddle(struct sim *sim, struct sim_way *way, struct sim_message *m) {
+static void meddle(struct sim *sim, struct sim_conn *c, enum sim_side to, struct sim_message *m) {
+    struct sim_way *way = &c->to[to];
     struct sim_message *last = way->last;
+    bool same_way = sim->old.conn == c->id && sim->old.to == to;
     sim->seen.altered++;
     switch (prng_below(&sim->prng, 5)) {
     case 0: /* gone */
@@ -123,9 +125,10 @@ static void meddle(struct sim *sim, struct sim_way *way, struct sim_message *m) 
         }
         way_append(way, m);
         return;
-    case 3: /* something said before, elsewhere */
-        if (sim->old_message)
-            way_append(way, message_new(blob_ref(sim->old_message), UINT64_MAX, m->due_ms));
+    case 3: /* something said before, here or elsewhere */
+        if (sim->old.data)
+            way_append(way, message_new(blob_ref(sim->old.data),
+                                        same_way ? sim->old.number : UINT64_MAX, m->due_ms));
         way_append(way, m);
         return;
     default:
@@ -145,16 +148,18 @@ void sim_conn_send(struct sim *sim, struct sim_conn *c, enum sim_side from,
         blob_unref(take_data);
         return;
     }
-    struct blob *kept = sim_hits(sim, 20) ? blob_ref(take_data) : NULL;
+    struct sim_old old = {.conn = c->id, .to = to, .number = way->given};
+    if (sim_hits(sim, 20))
+        old.data = blob_ref(take_data);
     int64_t due_ms = sim->now_ms + sim_delay(sim, sim->climate.slow_ms);
     struct sim_message *m = message_new(take_data, way->given++, due_ms);
     if (c->hostile && sim_hits(sim, 60))
-        meddle(sim, way, m);
+        meddle(sim, c, to, m);
     else
         way_append(way, m);
-    if (kept) {
-        blob_unref(sim->old_message);
-        sim->old_message = kept;
+    if (old.data) {
+        blob_unref(sim->old.data);
+        sim->old = old;
     }
     schedule_way(sim, c, to);
     if (sim_hits(sim, sim->climate.cut))
@@ -175,6 +180,14 @@ static void check_tainted(struct sim *sim, uint64_t id, enum sim_side side) {
                  "the %s of connection %llu stays open after a message that was not the next "
                  "one its peer sent",
                  side == SIDE_HUB ? "hub's end" : "agent's end", (unsigned long long)id);
+}
+
+void sim_check_close(struct sim *sim, const struct sim_conn *c, enum err code, const char *reason) {
+    bool blames =
+        code == ERR_CAP || code == ERR_PROTOCOL || code == ERR_DECRYPT || code == ERR_INTERNAL;
+    if (blames && !c->hostile)
+        sim_fail(sim, "connection %llu closes although nobody meddled with it: %s %s",
+                 (unsigned long long)c->id, error_name(code), reason);
 }
 
 static void deliver(struct sim *sim, struct sim_conn *c, enum sim_side side,
@@ -217,7 +230,8 @@ static void on_due(struct sim *sim, const struct sim_event *event) {
     struct sim_message *m = way->first;
     if (!m)
         return;
-    if (side == SIDE_HUB && sim_hub_full(sim))
+    if (side == SIDE_HUB ? sim_hub_full(sim)
+                         : sim_agent_full(sim, c) && sim->mutation != MUTATION_BUSY_READS)
         m->due_ms = sim->now_ms + FULL_MS;
     if (m->due_ms > sim->now_ms) {
         schedule_way(sim, c, side);
@@ -338,7 +352,8 @@ void sim_net_free(struct sim *sim) {
         way_clear(&c->to[SIDE_AGENT]);
         free(c);
     }
-    blob_unref(sim->old_message);
+    blob_unref(sim->old.data);
     blob_unref(sim->old_excerpt);
-    sim->old_message = sim->old_excerpt = NULL;
+    sim->old = (struct sim_old){0};
+    sim->old_excerpt = NULL;
 }

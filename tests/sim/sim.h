@@ -47,6 +47,7 @@ enum sim_mutation {
     MUTATION_FINER_FIGURE,     /* a reader holds a figure that its author gave a band of */
     MUTATION_STRAY_PICTURE,    /* a reader holds a picture that was sealed for others */
     MUTATION_EARLIER_PICTURE,  /* a newcomer holds what was sealed before the newest state */
+    MUTATION_BUSY_READS,       /* an agent reads on while its store is at work */
     MUTATION_COUNT
 };
 extern const char *const sim_mutation_names[MUTATION_COUNT];
@@ -71,12 +72,18 @@ struct sim_way {
     bool first_tainted;
     bool scheduled;
 };
+/* A message kept by somebody in the middle: said again in its own place it alters nothing. */
+struct sim_old {
+    struct blob *data;
+    uint64_t conn;
+    enum sim_side to;
+    uint64_t number;
+};
 struct sim_conn {
     struct sim_conn *next;
     uint64_t id;
     int agent;
     bool cut, hostile;
-    bool held_back; /* the agent's effects had to wait: some are of messages before the last */
     struct sim_way to[2]; /* by receiving side */
     /* the hub's end */
     bool hub_open, current; /* current: the newest established one of its agent */
@@ -221,7 +228,7 @@ struct sim {
     int agent_count, name_count;
     struct sim_conn *conns;
     uint64_t next_conn;
-    struct blob *old_message; /* something that was said before, to say again */
+    struct sim_old old; /* something that was said before, to say again */
     struct blob *old_excerpt;
     struct sim_event *events; /* a heap */
     size_t event_count, event_cap;
@@ -277,6 +284,8 @@ struct sim_conn *sim_conn_find(struct sim *sim, uint64_t id);
 void sim_conn_send(struct sim *sim, struct sim_conn *c, enum sim_side from, struct blob *take_data);
 /* That end is gone; queued messages still go out when in good order. */
 void sim_conn_leave(struct sim *sim, struct sim_conn *c, enum sim_side side, bool orderly);
+/* An end closes. Where nobody meddled it may not blame the other for what it sent. */
+void sim_check_close(struct sim *sim, const struct sim_conn *c, enum err code, const char *reason);
 /* The line breaks; both ends learn it in their own time. */
 void sim_conn_cut(struct sim *sim, struct sim_conn *c);
 void sim_net_free(struct sim *sim);
@@ -310,6 +319,8 @@ void sim_agent_connect_soon(struct sim *sim, int i, int64_t in_ms);
 void sim_agent_receive(struct sim *sim, struct sim_conn *c, struct bytes message);
 void sim_agent_ended(struct sim *sim, struct sim_conn *c);
 void sim_agent_queued(struct sim *sim, struct sim_conn *c);
+/* Its loop reads nothing until its store is through with what it has. */
+bool sim_agent_full(const struct sim *sim, const struct sim_conn *c);
 void sim_agent_drop(struct sim *sim, struct sim_conn *c);
 void sim_agent_outbox(struct sim *sim, int i); /* after something was written */
 void sim_agent_pump(struct sim *sim, struct sim_conn *c);

@@ -157,6 +157,7 @@ static bool says_why(enum sim_mutation mutation, const char *failure) {
                       : mutation == MUTATION_FINER_FIGURE    ? "finer than the precision"
                       : mutation == MUTATION_STRAY_PICTURE   ? "figures of"
                       : mutation == MUTATION_EARLIER_PICTURE ? "did not allow it when they were"
+                      : mutation == MUTATION_BUSY_READS      ? "although nobody meddled with it"
                                                              : "";
     bool says = strstr(failure, why) != NULL;
     if (!says)

@@ -28,6 +28,7 @@ const char *const sim_mutation_names[MUTATION_COUNT] = {
     [MUTATION_FINER_FIGURE] = "finer-figure",
     [MUTATION_STRAY_PICTURE] = "stray-picture",
     [MUTATION_EARLIER_PICTURE] = "earlier-picture",
+    [MUTATION_BUSY_READS] = "busy-reads",
 };
 
 /* ---- trace and verdict ---- */
