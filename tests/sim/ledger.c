@@ -105,6 +105,11 @@ int ledger_author(const struct sim *sim, const struct public_key *agent) {
     return -1;
 }
 
+int ledger_author_at(const struct sim *sim, sqlite3_stmt *q, int column) {
+    struct public_key agent;
+    return ledger_key(q, column, &agent) ? ledger_author(sim, &agent) : -1;
+}
+
 int ledger_reader(const struct sim *sim, const struct public_key *agent) {
     return key_equal(agent, &sim->hub.network) ? SIM_HUB : ledger_author(sim, agent);
 }
@@ -230,8 +235,7 @@ static void check_pictures(struct sim *sim) {
                                    "SELECT a.agent, p.audience, p.incarnation, p.seq, p.plain "
                                    "FROM picture p JOIN author a ON a.id = p.author");
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        int author = ledger_author_at(sim, q, 0);
         uint64_t seq = (uint64_t)sqlite3_column_int64(q, 3);
         const struct sealed *s =
             author < 0 ? NULL : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 2), seq);

@@ -73,8 +73,12 @@ bool ledger_key(sqlite3_stmt *q, int column, struct public_key *ret);
 bool ledger_hash(sqlite3_stmt *q, int column, struct hash *ret);
 
 int ledger_author(const struct sim *sim, const struct public_key *agent); /* -1: none */
+int ledger_author_at(const struct sim *sim, sqlite3_stmt *q, int column);
 int ledger_reader(const struct sim *sim, const struct public_key *agent); /* the hub too */
 struct sealed *ledger_find(struct sim *sim, int author, uint64_t incarnation, uint64_t seq);
+/* What stands behind a row of LEDGER_PICTURES; NULL: nothing that was ever sealed. */
+#define LEDGER_PICTURES "SELECT agent, audience, incarnation, seq, id FROM picture"
+const struct sealed *ledger_row(struct sim *sim, sqlite3_stmt *q, int *ret_author);
 const struct sealed_state *ledger_state(const struct sealed *s, const uint8_t *audience);
 const struct sealed_key *ledger_find_key(struct sim *sim, int author, const struct hash *key_id);
 /* Bits of the readers that were ever given this key. */

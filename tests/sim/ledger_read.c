@@ -148,9 +148,8 @@ static void check_keys(struct sim *sim, int reader) {
     sqlite3_stmt *q =
         ledger_query(ledger_agent_db(sim, reader), "SELECT agent, key_id FROM held_key");
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
         struct hash key_id;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        int author = ledger_author_at(sim, q, 0);
         bool given = author >= 0 && ledger_hash(q, 1, &key_id) &&
                      ledger_holders(sim, author, &key_id) & SIM_BIT(reader);
         if (!given)
@@ -234,12 +233,8 @@ static bool granted_later(struct sim *sim, int author, const struct sealed *s,
 static void check_allowed_pictures(struct sim *sim, int reader, sqlite3 *db, const char *sql) {
     sqlite3_stmt *q = ledger_query(db, sql);
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
-        const struct sealed *s =
-            author < 0 ? NULL
-                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 2),
-                                     (uint64_t)sqlite3_column_int64(q, 3));
+        int author;
+        const struct sealed *s = ledger_row(sim, q, &author);
         const struct sealed_state *state = s ? ledger_state(s, sqlite3_column_blob(q, 1)) : NULL;
         if (!state)
             sim_fail(sim, "%s holds figures of %s that were never sealed for that audience",
@@ -259,9 +254,8 @@ static void check_allowed_pictures(struct sim *sim, int reader, sqlite3 *db, con
 static void check_allowed_keys(struct sim *sim, int reader, sqlite3 *db, const char *sql) {
     sqlite3_stmt *q = ledger_query(db, sql);
     while (!sim->failed && sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
         struct hash key_id;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
+        int author = ledger_author_at(sim, q, 0);
         if (author < 0 || !ledger_hash(q, 1, &key_id) ||
             !(ledger_holders(sim, author, &key_id) & SIM_BIT(reader)))
             sim_fail(sim, "%s holds a key that policy did not allow it", sim_name(sim, reader));
@@ -275,8 +269,7 @@ void ledger_check_allowed(struct sim *sim) {
             continue;
         sqlite3 *db = ledger_agent_db(sim, i);
         check_allowed_keys(sim, i, db, "SELECT agent, key_id FROM held_key");
-        check_allowed_pictures(sim, i, db,
-                               "SELECT agent, audience, incarnation, seq, id FROM picture");
+        check_allowed_pictures(sim, i, db, LEDGER_PICTURES);
     }
     if (sim->failed || !sim->hub.hub)
         return;

@@ -26,6 +26,13 @@ struct sealed *ledger_find(struct sim *sim, int author, uint64_t incarnation, ui
     return NULL;
 }
 
+const struct sealed *ledger_row(struct sim *sim, sqlite3_stmt *q, int *ret_author) {
+    *ret_author = ledger_author_at(sim, q, 0);
+    return *ret_author < 0 ? NULL
+                           : ledger_find(sim, *ret_author, (uint64_t)sqlite3_column_int64(q, 2),
+                                         (uint64_t)sqlite3_column_int64(q, 3));
+}
+
 const struct sealed_state *ledger_state(const struct sealed *s, const uint8_t *audience) {
     for (size_t i = 0; i < s->state_count; i++)
         if (memcmp(s->states[i].audience, audience, AUDIENCE_ID_LEN) == 0)

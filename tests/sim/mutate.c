@@ -111,20 +111,16 @@ static void stray_key(struct sim *sim, int to) {
 /* One audience's picture in the place of another's, of the same entry. */
 static void stray_picture(struct sim *sim, int reader) {
     sqlite3 *db = ledger_agent_db(sim, reader);
-    sqlite3_stmt *q = ledger_query(db, "SELECT agent, incarnation, seq, id FROM picture");
+    sqlite3_stmt *q = ledger_query(db, LEDGER_PICTURES);
     sqlite3_stmt *put = ledger_query(db, "UPDATE OR IGNORE picture SET audience = ? WHERE id = ?");
     while (sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
-        const struct sealed *s =
-            author < 0 ? NULL
-                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 1),
-                                     (uint64_t)sqlite3_column_int64(q, 2));
+        int author;
+        const struct sealed *s = ledger_row(sim, q, &author);
         for (size_t k = 0; s && k < s->state_count; k++) {
             if (ledger_holders(sim, author, &s->states[k].key_id) & SIM_BIT(reader))
                 continue;
             sqlite3_bind_blob(put, 1, s->states[k].audience, AUDIENCE_ID_LEN, SQLITE_STATIC);
-            sqlite3_bind_int64(put, 2, sqlite3_column_int64(q, 3));
+            sqlite3_bind_int64(put, 2, sqlite3_column_int64(q, 4));
             (void)sqlite3_step(put);
             sqlite3_reset(put);
         }
@@ -150,15 +146,11 @@ static uint64_t earlier_seq(struct sim *sim, int author, const struct sealed *no
 /* A newcomer is shown more than the newest state. */
 static void earlier_picture(struct sim *sim, int reader) {
     sqlite3 *db = ledger_agent_db(sim, reader);
-    sqlite3_stmt *q = ledger_query(db, "SELECT agent, audience, incarnation, seq, id FROM picture");
+    sqlite3_stmt *q = ledger_query(db, LEDGER_PICTURES);
     sqlite3_stmt *put = ledger_query(db, "UPDATE OR IGNORE picture SET seq = ? WHERE id = ?");
     while (sqlite3_step(q) == SQLITE_ROW) {
-        struct public_key agent;
-        int author = ledger_key(q, 0, &agent) ? ledger_author(sim, &agent) : -1;
-        const struct sealed *now =
-            author < 0 ? NULL
-                       : ledger_find(sim, author, (uint64_t)sqlite3_column_int64(q, 2),
-                                     (uint64_t)sqlite3_column_int64(q, 3));
+        int author;
+        const struct sealed *now = ledger_row(sim, q, &author);
         uint64_t seq = earlier_seq(sim, author, now, sqlite3_column_blob(q, 1), reader);
         if (seq == 0)
             continue;
