@@ -88,33 +88,15 @@ static void queue_wake(struct agent_session *s, int64_t at_ms) {
     queue_effect(s, &(struct agent_effect){.kind = AGENT_EFFECT_WAKE, .at_ms = at_ms});
 }
 
-static struct blob *blob_of_buf(struct buf *b) {
-    size_t len = 0;
-    uint8_t *data = buf_take(b, &len);
-    return blob_take(data, len);
-}
-
-/* Seals; the queue keeps the order that sealing fixed. */
-static void seal_and_send(struct agent_session *s, struct bytes plain) {
-    struct error e = {0};
-    struct buf sealed;
-    buf_init(&sealed, FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
-    if (channel_seal(&s->channel, plain, &sealed, &e) == ERR_OK)
-        queue_send(s, blob_of_buf(&sealed));
-    else
-        fail_with(s, &e);
-    buf_done(&sealed);
-}
-
+/* The queue keeps the order that sealing fixed. */
 static void send_frame(struct agent_session *s, const struct frame *frame) {
     struct error e = {0};
-    struct buf plain;
-    buf_init(&plain, FRAME_MAX_BYTES);
-    if (frame_encode(frame, &plain, &e) == ERR_OK)
-        seal_and_send(s, buf_bytes(&plain));
+    struct blob *message;
+    size_t frame_len;
+    if (frame_seal(frame, &s->channel, &message, &frame_len, &e) == ERR_OK)
+        queue_send(s, message);
     else
         fail_with(s, &e);
-    buf_done(&plain);
 }
 
 /* ---- life ---- */
@@ -189,7 +171,7 @@ static enum err build_hello(struct agent_session *s, struct error *e) {
     buf_init(&out, HELLO_MAX_BYTES);
     enum err rc = agent_hello_build(&hello, &s->secret, &s->config.network,
                                     blob_bytes(s->hub_hello), s->config.keys, &out, e);
-    if (rc == ERR_OK && (s->agent_hello = blob_of_buf(&out)) == NULL)
+    if (rc == ERR_OK && (s->agent_hello = blob_take_buf(&out)) == NULL)
         rc = error_set(e, ERR_NO_MEMORY, "no memory for the hello");
     buf_done(&out);
     return rc;
@@ -344,9 +326,7 @@ static void take_frame(struct agent_session *s, struct bytes message, int64_t no
     struct frame frame;
     struct buf plain;
     buf_init(&plain, FRAME_MAX_BYTES);
-    enum err rc = channel_open(&s->channel, message, &plain, &e);
-    if (rc == ERR_OK)
-        rc = frame_decode(buf_bytes(&plain), &frame, &e);
+    enum err rc = frame_open(message, &s->channel, &plain, &frame, &e);
     if (rc == ERR_OK && handlers[frame.kind] == NULL)
         rc = error_set(&e, ERR_PROTOCOL, "the hub sent a %s frame", frame_name(frame.kind));
     if (rc == ERR_OK)
@@ -420,16 +400,17 @@ void agent_session_done(struct agent_session *s, uint64_t req, enum err code, in
 static void push_entry(struct agent_session *s, struct blob *entry, const struct head *head) {
     struct error e = {0};
     struct frame frame = {.kind = FRAME_PUSH, .push = {.entry = blob_bytes(entry)}};
-    struct buf plain;
-    buf_init(&plain, FRAME_MAX_BYTES);
-    enum err rc = frame_encode(&frame, &plain, &e);
+    struct blob *message = NULL;
+    size_t frame_len;
+    enum err rc = frame_seal(&frame, &s->channel, &message, &frame_len, &e);
     if (rc == ERR_OK)
-        rc = pushing_send(&s->pushing, head, plain.len, &e);
-    if (rc == ERR_OK)
-        seal_and_send(s, buf_bytes(&plain));
-    else
-        fail_with(s, &e);
-    buf_done(&plain);
+        rc = pushing_send(&s->pushing, head, frame_len, &e);
+    if (rc == ERR_OK) {
+        queue_send(s, message);
+        return;
+    }
+    blob_unref(message);
+    fail_with(s, &e);
 }
 
 void agent_session_next_entry(struct agent_session *s, uint64_t req, enum err code,

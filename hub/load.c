@@ -71,15 +71,14 @@ struct making {
 static enum err make_blob(struct making *m, const struct entry *entry, uint32_t index,
                           struct error *e) {
     struct buf out;
-    size_t len = 0;
     buf_init(&out, ENTRY_MAX_BYTES);
     enum err err = entry_excerpt(entry, &index, 1, &out, e);
     if (err != ERR_OK) {
         buf_done(&out);
         return err;
     }
-    uint8_t *data = buf_take(&out, &len);
-    m->blob = blob_take(data, len);
+    size_t len = out.len;
+    m->blob = blob_take_buf(&out);
     if (m->blob == NULL)
         return error_set(e, ERR_NO_MEMORY, "no memory for an excerpt of %zu bytes", len);
     excerpts_put(&m->hub->excerpts, m->table, m->place, m->blob, m->received_ms);

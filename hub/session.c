@@ -105,31 +105,16 @@ static void queue_send(struct hub_session *s, struct blob *take_data) {
     queue_effect(s, &(struct hub_effect){.kind = HUB_EFFECT_SEND, .data = take_data});
 }
 
-static struct blob *blob_of_buf(struct buf *b) {
-    size_t len = 0;
-    uint8_t *data = buf_take(b, &len);
-    return blob_take(data, len);
-}
-
 /* Encodes and seals; the queue keeps the order that sealing fixed. Returns the frame's bytes, which
  * is what windows count; 0 when the session failed. */
 static size_t send_frame(struct hub_session *s, const struct frame *frame) {
     struct error e = {0};
-    struct buf plain, sealed;
+    struct blob *message;
     size_t len = 0;
-    buf_init(&plain, FRAME_MAX_BYTES);
-    buf_init(&sealed, FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
-    enum err rc = frame_encode(frame, &plain, &e);
-    if (rc == ERR_OK)
-        rc = channel_seal(&s->channel, buf_bytes(&plain), &sealed, &e);
-    if (rc == ERR_OK) {
-        len = plain.len;
-        queue_send(s, blob_of_buf(&sealed));
-    } else {
+    if (frame_seal(frame, &s->channel, &message, &len, &e) == ERR_OK)
+        queue_send(s, message);
+    else
         fail_with(s, &e);
-    }
-    buf_done(&plain);
-    buf_done(&sealed);
     return len;
 }
 
@@ -194,7 +179,7 @@ enum err hub_session_new(const struct sign_pair *keys, const struct entropy *ent
     struct buf hello;
     buf_init(&hello, HELLO_MAX_BYTES);
     enum err rc = hub_hello_build(&keys->pub, &s->secret, &hello, e);
-    if (rc == ERR_OK && (s->hub_hello = blob_of_buf(&hello)) == NULL)
+    if (rc == ERR_OK && (s->hub_hello = blob_take_buf(&hello)) == NULL)
         rc = error_set(e, ERR_NO_MEMORY, "no memory for a connection");
     buf_done(&hello);
     if (rc != ERR_OK) {
@@ -265,7 +250,7 @@ static void send_refused(struct hub_session *s, const struct greeting *g) {
     enum err rc = refused_build(&g->refused, blob_bytes(s->hub_hello), blob_bytes(s->agent_hello),
                                 s->keys, &answer, &e);
     if (rc == ERR_OK)
-        queue_send(s, blob_of_buf(&answer));
+        queue_send(s, blob_take_buf(&answer));
     else
         fail_with(s, &e);
     buf_done(&answer);
@@ -313,7 +298,7 @@ static enum err open_channel(struct hub_session *s, const struct greeting *g, st
     if (rc == ERR_OK)
         rc = channel_init(&s->channel, false, &s->secret, &g->kx, hub_hello, agent_hello,
                           buf_bytes(&answer), e);
-    if (rc == ERR_OK && (*ret = blob_of_buf(&answer)) == NULL)
+    if (rc == ERR_OK && (*ret = blob_take_buf(&answer)) == NULL)
         rc = error_set(e, ERR_NO_MEMORY, "no memory for the welcome");
     buf_done(&answer);
     if (rc == ERR_OK)
@@ -409,9 +394,7 @@ static void take_frame(struct hub_session *s, struct bytes message, int64_t now_
     struct frame frame;
     struct buf plain;
     buf_init(&plain, FRAME_MAX_BYTES);
-    enum err rc = channel_open(&s->channel, message, &plain, &e);
-    if (rc == ERR_OK)
-        rc = frame_decode(buf_bytes(&plain), &frame, &e);
+    enum err rc = frame_open(message, &s->channel, &plain, &frame, &e);
     if (rc == ERR_OK && handlers[frame.kind] == NULL)
         rc = error_set(&e, ERR_PROTOCOL, "an agent sent a %s frame", frame_name(frame.kind));
     if (rc == ERR_OK)

@@ -24,6 +24,12 @@ struct blob *blob_take(uint8_t *take_data, size_t len) {
     return b;
 }
 
+struct blob *blob_take_buf(struct buf *b) {
+    size_t len = 0;
+    uint8_t *data = buf_take(b, &len);
+    return blob_take(data, len);
+}
+
 struct blob *blob_new(struct bytes in) {
     if (in.len == 0) {
         return blob_take(NULL, 0);

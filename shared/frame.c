@@ -187,6 +187,34 @@ enum err frame_decode(struct bytes in, struct frame *ret, struct error *e) {
     return ERR_OK;
 }
 
+/* ---- in the channel ---- */
+
+enum err frame_seal(const struct frame *frame, struct channel *c, struct blob **ret,
+                    size_t *ret_len, struct error *e) {
+    struct buf plain, sealed;
+    buf_init(&plain, FRAME_MAX_BYTES);
+    buf_init(&sealed, FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
+    enum err rc = frame_encode(frame, &plain, e);
+    if (rc == ERR_OK)
+        rc = channel_seal(c, buf_bytes(&plain), &sealed, e);
+    struct blob *message = rc == ERR_OK ? blob_take_buf(&sealed) : NULL;
+    if (rc == ERR_OK && message == NULL)
+        rc = error_set(e, ERR_NO_MEMORY, "no memory for a message to send");
+    if (rc == ERR_OK) {
+        *ret = message;
+        *ret_len = plain.len;
+    }
+    buf_done(&plain);
+    buf_done(&sealed);
+    return rc;
+}
+
+enum err frame_open(struct bytes message, struct channel *c, struct buf *plain, struct frame *ret,
+                    struct error *e) {
+    enum err rc = channel_open(c, message, plain, e);
+    return rc != ERR_OK ? rc : frame_decode(buf_bytes(plain), ret, e);
+}
+
 /* ---- Leave and Answer ---- */
 
 enum err frame_leave_from_answer(struct bytes answer, struct frame *ret, struct error *e) {

@@ -4,6 +4,7 @@
 #ifndef PLEK_FRAME_H
 #define PLEK_FRAME_H
 
+#include "blob.h"
 #include "channel.h"
 
 #define FRAME_CLASSES 5               /* hub feed, grants, states, messages, history */
@@ -68,6 +69,15 @@ struct frame {
 enum err frame_encode(const struct frame *frame, struct buf *out, struct error *e) MUST_USE;
 /* What is borrowed points into `in`. ERR_CAP, ERR_MALFORMED. */
 enum err frame_decode(struct bytes in, struct frame *ret, struct error *e) MUST_USE;
+/* Both with the channel around it. The first gives a whole message, the caller's, and the length of
+ * the frame in it, which is what windows count; whatever fails of either, the connection is over.
+ * ERR_NO_MEMORY and what frame_encode and channel_seal say. */
+enum err frame_seal(const struct frame *frame, struct channel *c, struct blob **ret,
+                    size_t *ret_len, struct error *e) MUST_USE;
+/* `plain` is the caller's: an empty buffer of FRAME_MAX_BYTES, from which *ret borrows. What
+ * channel_open and frame_decode say. */
+enum err frame_open(struct bytes message, struct channel *c, struct buf *plain, struct frame *ret,
+                    struct error *e) MUST_USE;
 const char *frame_name(enum frame_kind kind); /* "push", ...; "unknown" */
 
 /* A Leave carries a signed refusal (hello.h) without the wrapping of an Answer; both ways.
