@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Front } from './front.js';
 import {
-  accessible, at, BAKEN, begin, button, EVIL, fine, go, line, net, night, nightSays, ours, page, reads, root, row, set, shot, START, tab, US,
+  accessible, at, begin, button, fine, go, line, net, night, nightSays, ours, page, row, set, shot, tab,
 } from './agentpages.js';
+import { BAKEN, EVIL, HAVEN as US, reads, root, START } from './look.js';
 
 // ---- room now ----
 
@@ -119,7 +120,7 @@ test('room: it expires too while nobody answers', async () => {
 test('room: whose fingerprint was not compared is marked', async () => {
   await set(EVIL, 'home', 'free=1');
   await go('room');
-  await reads(row('<img', 'Woning'), 'Niet gecontroleerd');
+  await reads(row(EVIL, 'Woning'), 'Niet gecontroleerd');
   assert.equal(await row(BAKEN, 'Nachtopvang').getByText('Niet gecontroleerd').count(), 0);
   fine();
 });

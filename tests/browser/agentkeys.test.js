@@ -6,8 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  accessible, at, BAKEN, begin, button, context, EVIL, fine, go, line, net, night, ours, page, pages, PASSWORD, reads, row, shot, START, titles, US,
+  accessible, at, begin, button, context, fine, go, line, net, night, ours, page, pages, PASSWORD, row, shot, titles,
 } from './agentpages.js';
+import { BAKEN, EVIL, HAVEN as US, reads, START } from './look.js';
 
 // ---- all pages ----
 
@@ -257,7 +258,7 @@ test('keyboard: what others see, and the network', async () => {
   await pick(page.getByLabel('Wat ziet'), 'Nieuwe');
   await reads(page.locator('main'), `${START} ziet nu`);
   await visit('Netwerk');
-  const evil = page.locator('tbody tr').filter({ hasText: '<img' });
+  const evil = page.locator('tbody tr').filter({ hasText: EVIL });
   await press(evil.getByRole('button', { name: / weigeren$/ }));
   await press(button(dialog, 'Weigeren'));
   await reads(evil, '✕ Geweigerd');

@@ -1,25 +1,11 @@
 // Owns what the tests of the agent's pages share: a hub, our agent and three partners, somebody logged
 // in, and how a page is looked at. The bindings `page` and its like change before each test.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, beforeEach } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { freePort } from './front.js';
+import { BAKEN, bin, charter, checkAccess, EVIL, HAVEN as US, launch, picture, START } from './look.js';
 import { Network } from './network.js';
 
-const here = dirname(fileURLToPath(import.meta.url));
-export const root = join(here, '../..');
-const bin = process.env.PLEK_BIN_DIR ?? join(root, 'build/dev');
-const shots = process.env.PLEK_SHOTS; // a folder: write what the pages look like there
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-export const US = 'De Haven';
-export const BAKEN = 'Het Baken';
-export const START = 'Nieuwe Start';
-export const EVIL = '<img src=x onerror="window.pwned=1">';
 export const pages = ['room', 'capacity', 'sharing', 'network'];
 export const titles = { nl: ['Plek nu', 'Onze capaciteit', 'Wat anderen zien', 'Netwerk'], en: ['Room now', 'Our capacity', 'What others see', 'Network'] };
 
@@ -31,7 +17,7 @@ export let cookies; // role -> its session
 export let context, page, faults;
 
 async function makeNetwork() {
-  net = new Network(bin, join(root, 'docs/examples/charter-shelters-homes.json'));
+  net = new Network(bin, charter);
   await net.makeHub('Noord');
   for (const name of [US, BAKEN, START, EVIL]) await net.add(name);
   for (const name of [US, BAKEN, START]) for (const other of [US, BAKEN, START]) if (other !== name) await net.at(name, ['partner', 'approve', other]);
@@ -62,7 +48,7 @@ before(async () => {
   at = (await net.configure(US, `web.listen = "127.0.0.1:${await freePort()}"`)).web;
   cookies = {};
   for (const [role, user] of Object.entries(users)) cookies[role] = await net.logIn(US, user, role, PASSWORD);
-  browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--host-resolver-rules=MAP *.test 127.0.0.1'] });
+  browser = await launch('--host-resolver-rules=MAP *.test 127.0.0.1');
 });
 
 after(async () => {
@@ -98,31 +84,11 @@ export const go = async (id, on = page, from = at) => {
 beforeEach(() => begin());
 export const fine = () => assert.deepEqual(faults, []);
 
-// Waits for a condition about the page's text, and says what stood there when it does not come.
-export async function reads(locator, wanted) {
-  let text = '';
-  for (let i = 0; i < 150; i++) {
-    text = await locator.textContent().catch(() => '');
-    if (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted)) return text;
-    await page.waitForTimeout(100);
-  }
-  assert.fail(`waited in vain for ${wanted}, found: ${text}`);
-}
-
 export const button = (where, name) => where.getByRole('button', { name, exact: true });
 export const line = (name, on = page) => on.locator('article.line').filter({ has: on.getByRole('heading', { name, exact: true }) });
 export const row = (who, service) => page.locator('tbody tr').filter({ hasText: who }).filter({ hasText: service });
 export const night = () => row(BAKEN, 'Nachtopvang');
 export const nightSays = (...more) => set(BAKEN, 'night-shelter', 'free=4', 'occupied=16', 'status=admitting', 'group=adults', ...more);
 
-export async function shot(name, on = page) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await on.screenshot({ path: join(shots, `${name}.png`), fullPage: false });
-}
-
-export async function accessible(what) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(found.violations.map((v) => `${what}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target).join(' ')}`), []);
-}
+export const shot = (name, on = page) => picture(on, name, false);
+export const accessible = (what) => checkAccess(page, what);

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Front, freePort } from './front.js';
 import {
-  accessible, at, BAKEN, begin, button, context, fine, go, line, net, night, nightSays, ours, page, PASSWORD, reads, row, set, shot, START, tab, US, users,
+  accessible, at, begin, button, context, fine, go, line, net, night, nightSays, ours, page, PASSWORD, row, set, shot, tab, users,
 } from './agentpages.js';
+import { BAKEN, EVIL, HAVEN as US, reads, START } from './look.js';
 
 // ---- what others see ----
 
@@ -132,7 +133,7 @@ test('network: fingerprints to compare, approval only after it, withdrawing it',
   const status = JSON.parse(await net.at(US, ['status', '--json']));
   await reads(page.locator('main'), status.fingerprint);
   await reads(page.locator('main'), status.network_fingerprint);
-  const evil = page.locator('tbody tr').filter({ hasText: '<img' });
+  const evil = page.locator('tbody tr').filter({ hasText: EVIL });
   const print = await evil.locator('code').textContent();
   await reads(evil, 'Niet goedgekeurd');
   await shot('network');

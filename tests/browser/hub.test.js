@@ -7,7 +7,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { EVIL, HAVEN, HubPages, reads, root, titles } from './hubpages.js';
+import { HubPages, titles } from './hubpages.js';
+import { EVIL, HAVEN, reads, root } from './look.js';
 
 const lab = new HubPages();
 const main = () => lab.main();

@@ -3,7 +3,8 @@
 // itself, roles, hostile names in everything that is done.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { BAKEN, EVIL, HAVEN, HubPages, PASSWORD, START, reads, titles } from './hubpages.js';
+import { HubPages, PASSWORD, titles } from './hubpages.js';
+import { BAKEN, EVIL, HAVEN, reads, START } from './look.js';
 
 const lab = new HubPages();
 const main = (on) => lab.main(on);

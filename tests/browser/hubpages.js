@@ -1,23 +1,10 @@
 // Owns what the tests of the hub's pages share: a hub with three providers that report and one that
 // never does, somebody logged in at the hub's own listener, and how a page is looked at.
-import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BAKEN, bin, charter, checkAccess, EVIL, HAVEN, launch, picture, root, START } from './look.js';
 import { Network } from './network.js';
 
-const here = dirname(fileURLToPath(import.meta.url));
-export const root = join(here, '../..');
-const bin = process.env.PLEK_BIN_DIR ?? join(root, 'build/dev');
-const shots = process.env.PLEK_SHOTS; // a folder: write what the pages look like there
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-export const HAVEN = 'De Haven';
-export const BAKEN = 'Het Baken';
-export const START = 'Nieuwe Start';
-export const EVIL = '<img src=x onerror="window.pwned=1">';
 export const PASSWORD = 'een lange zin van woorden';
 export const titles = {
   nl: { home: 'Beschikbaar in het netwerk', trend: 'Verloop', network: 'Netwerk', users: 'Gebruikers' },
@@ -27,7 +14,7 @@ const DAYS = 20; // of past figures
 
 export class HubPages {
   constructor() {
-    this.net = new Network(bin, join(root, 'docs/examples/charter-shelters-homes.json'));
+    this.net = new Network(bin, charter);
   }
 
   hub(...args) { return this.net.command('plek-hub', [...args, '--dir', this.net.hubDir]); }
@@ -50,7 +37,7 @@ export class HubPages {
       await this.set(name, 'night-shelter', `free=${free}`, `occupied=${20 - free}`, 'status=admitting');
     }));
     await this.set(HAVEN, 'safe-place', 'free=0', 'occupied=6', 'status=full');
-    this.browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+    this.browser = await launch();
   }
 
   // One figure for each of the last days but one of them, as an own history that is read again.
@@ -116,26 +103,7 @@ export class HubPages {
   // The whole network's row of the first service.
   whole(on = this.page) { return on.locator('section.service tbody tr').first(); }
 
-  async shot(name, on = this.page) {
-    if (!shots) return;
-    mkdirSync(shots, { recursive: true });
-    await on.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-  }
+  shot(name, on = this.page) { return picture(on, name, true); }
 
-  async accessible(what, on = this.page) {
-    await on.evaluate(axe);
-    const found = await on.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-    assert.deepEqual(found.violations.map((v) => `${what}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target).join(' ')}`), []);
-  }
-}
-
-// Waits until the text is there; says what stood there when it does not come.
-export async function reads(locator, wanted, seconds = Number(process.env.PLEK_BROWSER_WAIT ?? 60)) {
-  let text = '';
-  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
-    text = await locator.textContent({ timeout: 1000 }).catch(() => '');
-    if (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted)) return text;
-    await new Promise((resolve) => { setTimeout(resolve, 100); });
-  }
-  return assert.fail(`waited in vain for ${wanted}, found: ${text}`);
+  accessible(what, on = this.page) { return checkAccess(on, what); }
 }

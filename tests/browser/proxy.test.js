@@ -8,12 +8,11 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
 import { freePort } from './front.js';
-import { HAVEN, PASSWORD, reads, root } from './hubpages.js';
+import { PASSWORD } from './hubpages.js';
+import { bin, charter, HAVEN, launch, reads, root } from './look.js';
 import { Network } from './network.js';
 
-const bin = process.env.PLEK_BIN_DIR ?? join(root, 'build/dev');
 const AGENT = 'plek.haven.example';
 const HUB = 'hub.noord.example';
 let lab, proxy, browser, context, page;
@@ -54,7 +53,7 @@ async function startProxy() {
 }
 
 before(async () => {
-  lab = new Network(bin, join(root, 'docs/examples/charter-shelters-homes.json'));
+  lab = new Network(bin, charter);
   Object.assign(port, { https: await freePort(), agent: await freePort() });
   await certificate();
   await lab.makeHub('Noord');
@@ -70,7 +69,7 @@ before(async () => {
   const uri = await lab.command('plek-hub', ['invite', '--dir', lab.hubDir, '--name', HAVEN, '--address', `wss://localhost:${port.https}`]);
   await lab.at(HAVEN, ['join', '-'], uri);
   await lab.startAgent(HAVEN);
-  browser = await chromium.launch({ executablePath: process.env.PLEK_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', `--host-resolver-rules=MAP *.example 127.0.0.1`] });
+  browser = await launch('--host-resolver-rules=MAP *.example 127.0.0.1');
   context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'nl-NL' });
   context.setDefaultTimeout(30000);
   page = await context.newPage();
