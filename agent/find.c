@@ -201,7 +201,7 @@ static enum err judge(void *ctx, const struct seen_judged *line, struct error *e
                                         .member = line->member->name,
                                         .service = line->service->code,
                                         .site = line->site,
-                                        .ward = candidates_text(j->found, line->ward),
+                                        .ward = line->ward,
                                         .line = line->line};
     return candidates_add(j->found, &candidate, e);
 }
@@ -216,7 +216,7 @@ static enum err gather(struct agent *a, const struct find_filter *filter, int64_
         return code;
     struct judging judging = {filter, judged_ms, found};
     *ret_judged_ms = judged_ms;
-    return seen_each(a, filter, found, judge, &judging, e);
+    return seen_each(a, filter, judge, &judging, e);
 }
 
 enum err find_rows(struct agent *a, const struct find_filter *filter, int64_t now_ms, json_t **ret,
@@ -256,15 +256,38 @@ enum err find_page_parse(const char *offset, const char *limit, struct find_page
     return code;
 }
 
-static enum err regions_json(struct agent *a, json_t **ret, struct error *e) {
-    json_t *regions = json_array();
-    int failed = regions ? 0 : -1;
-    struct db_query q = db_query(agent_db(a), SQL_SEEN_REGIONS);
+/* The first region after this one; NULL: there is none. */
+static enum err next_region(struct agent *a, const char *after, json_t **ret, struct error *e) {
+    json_t *region = NULL;
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_REGION_AFTER);
     db_bind_int(&q, ":network", agent_network(a));
-    while (!failed && db_step(&q))
-        failed = json_array_append_new(regions, json_string(db_column_text(&q, 0)));
+    db_bind_text(&q, ":after", after);
+    bool found = db_step(&q);
+    if (found)
+        region = json_string(db_column_text(&q, 0));
     enum err code = db_finish(&q, e);
-    if (code == ERR_OK && failed)
+    if (code == ERR_OK && found && !region)
+        code = error_set(e, ERR_NO_MEMORY, "no memory for the regions");
+    if (code == ERR_OK)
+        *ret = region;
+    else
+        json_decref(region);
+    return code;
+}
+
+static enum err regions_json(struct agent *a, json_t **ret, struct error *e) {
+    json_t *regions = json_array(), *region = NULL;
+    enum err code = next_region(a, "", &region, e);
+    while (code == ERR_OK && region) {
+        if (json_array_append(regions, region))
+            code = error_set(e, ERR_NO_MEMORY, "no memory for the regions");
+        json_t *last = region;
+        region = NULL;
+        if (code == ERR_OK)
+            code = next_region(a, json_string_value(last), &region, e);
+        json_decref(last);
+    }
+    if (code == ERR_OK && !regions)
         code = error_set(e, ERR_NO_MEMORY, "no memory for the regions");
     if (code != ERR_OK) {
         json_decref(regions);
@@ -307,8 +330,8 @@ static enum err add_own(struct candidates *found, const struct found *f, int64_t
     const struct candidate candidate = {.rank = found_rank(f, now_ms),
                                         .member = f->member,
                                         .service = f->service->code,
-                                        .site = candidates_text(found, f->site->name),
-                                        .ward = candidates_text(found, f->line->ward),
+                                        .site = f->site->name,
+                                        .ward = f->line->ward,
                                         .row = found_json(f, now_ms)};
     if (!candidate.row)
         return error_set(e, ERR_NO_MEMORY, "no memory for a row");

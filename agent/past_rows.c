@@ -255,26 +255,20 @@ static enum err add_owns(struct rows *rows, const struct asked *x, struct error 
 
 /* ---- partners' ---- */
 
-static struct amount amount_at(struct db_query *q, int column) {
-    if (db_column_null(q, column))
-        return (struct amount){.known = false};
-    return (struct amount){true, db_column_int(q, column)};
-}
-
 static void read_point(struct db_query *q, struct history_point *ret) {
-    struct amount low = amount_at(q, 15);
+    struct amount low = store_read_amount(q, 15);
     *ret = (struct history_point){.observed_ms = db_column_int(q, 4),
                                   .valid_until_ms = db_column_int(q, 5),
                                   .status = (enum status)db_column_int(q, 8),
-                                  .available = amount_at(q, 9),
-                                  .total = amount_at(q, 10),
-                                  .occupied = amount_at(q, 11),
-                                  .held = amount_at(q, 12),
-                                  .blocked = amount_at(q, 13),
-                                  .need = amount_at(q, 14),
+                                  .available = store_read_amount(q, 9),
+                                  .total = store_read_amount(q, 10),
+                                  .occupied = store_read_amount(q, 11),
+                                  .held = store_read_amount(q, 12),
+                                  .blocked = store_read_amount(q, 13),
+                                  .need = store_read_amount(q, 14),
                                   .has_band = low.known,
                                   .low = low.value,
-                                  .high = amount_at(q, 16),
+                                  .high = store_read_amount(q, 16),
                                   .light = (enum light)db_column_int(q, 17)};
 }
 

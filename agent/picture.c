@@ -8,6 +8,7 @@
 
 #include "blob.h"
 #include "feed.h"
+#include "judged.h"
 #include "store.h"
 
 /* A query about one agent of a partner. */
@@ -196,35 +197,94 @@ static void bind_figure(struct db_query *q, const struct disclosed *d) {
     db_bind_int(q, ":valid_until_ms", d->valid_until_ms);
 }
 
-static enum err add_line(struct agent *a, int64_t picture, const struct snapshot *s,
-                         const struct seen_line *line, struct error *e) {
-    const struct site *site = snapshot_site(s, line->site);
+static enum err add_line(struct agent *a, int64_t picture, const struct seen_line *line,
+                         struct error *e) {
     char attributes[ATTRIBUTES_TEXT_MAX];
     attributes_text(line, attributes);
     struct db_query q = db_query(agent_db(a), SQL_SEEN_LINE_ADD);
     db_bind_int(&q, ":picture", picture);
     db_bind_int(&q, ":site", line->site);
     db_bind_text(&q, ":service", line->service);
-    db_bind_text(&q, ":region", site ? site->region : "");
     db_bind_text(&q, ":ward", line->ward);
     db_bind_text(&q, ":attributes", attributes);
     bind_figure(&q, &line->figure);
     return db_run_query(&q, e);
 }
 
+/* ---- for find ---- */
+
+/* One line after another, in the order in which the author gave them: by site and service. */
+static enum err pack_lines(struct agent *a, int64_t picture, struct buf *out, struct error *e) {
+    int64_t site = -1;
+    char service[CODE_MAX + 1] = "";
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_JUDGED_READ);
+    db_bind_int(&q, ":picture", picture);
+    while (db_step(&q)) {
+        const struct judged_lines line = {
+            .place = {db_column_text(&q, 1), db_column_text(&q, 2), db_column_text(&q, 3)},
+            .moved = site != db_column_int(&q, 12) || strcmp(service, db_column_text(&q, 3)) != 0,
+            .id = db_column_int(&q, 0),
+            .ward = db_column_text(&q, 4),
+            .attributes = db_column_text(&q, 5)};
+        const struct disclosed figure = {.status = (enum status)db_column_int(&q, 6),
+                                         .light = (enum light)db_column_int(&q, 7),
+                                         .observed_ms = db_column_int(&q, 8),
+                                         .valid_until_ms = db_column_int(&q, 9),
+                                         .available = store_read_amount(&q, 10),
+                                         .has_band = !db_column_null(&q, 11),
+                                         .low = db_column_int(&q, 11)};
+        judged_pack(out, &line, &figure);
+        site = db_column_int(&q, 12);
+        snprintf(service, sizeof service, "%s", line.place.service);
+    }
+    return db_finish(&q, e);
+}
+
+/* After its lines changed: find judges them by what is packed here. */
+static enum err pack(struct agent *a, int64_t picture, struct error *e) {
+    struct buf lines;
+    buf_init(&lines, JUDGED_MAX_BYTES);
+    enum err code = pack_lines(a, picture, &lines, e);
+    if (code == ERR_OK)
+        code = buf_failed(&lines, e);
+    if (code == ERR_OK) {
+        struct db_query q = db_query(agent_db(a), SQL_SEEN_JUDGED_PUT);
+        db_bind_int(&q, ":picture", picture);
+        db_bind_blob(&q, ":lines", buf_bytes(&lines));
+        code = db_run_query(&q, e);
+    }
+    buf_done(&lines);
+    return code;
+}
+
+static enum err pack_beside(struct agent *a, const struct public_key *agent, int64_t picture,
+                            struct error *e) {
+    enum err code = ERR_OK;
+    struct db_query q = query_of(a, SQL_PICTURES_BESIDE, agent);
+    db_bind_int(&q, ":picture", picture);
+    while (code == ERR_OK && db_step(&q))
+        code = pack(a, db_column_int(&q, 0), e);
+    return db_finish_visit(&q, code, e);
+}
+
 /* Per service a member is in at most one audience of an agent, so two pictures that cover the same
  * service mean that we were moved: the one we were given or shown last counts. */
 static enum err give_way(struct agent *a, const struct public_key *agent, int64_t picture,
-                         const struct head *rank, struct error *e) {
-    static const int statements[] = {SQL_SEEN_LINES_OUTRANK, SQL_SEEN_LINES_OUTRANKED};
-    enum err code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < sizeof statements / sizeof statements[0]; i++) {
-        struct db_query q = query_of(a, statements[i], agent);
-        db_bind_int(&q, ":picture", picture);
-        bind_head(&q, rank);
-        code = db_run_query(&q, e);
-    }
-    return code;
+                         const struct head *rank, int statement, struct error *e) {
+    struct db_query q = query_of(a, statement, agent);
+    db_bind_int(&q, ":picture", picture);
+    bind_head(&q, rank);
+    return db_run_query(&q, e);
+}
+
+static enum err settle(struct agent *a, const struct public_key *agent, int64_t picture,
+                       const struct head *rank, struct error *e) {
+    enum err code = give_way(a, agent, picture, rank, SQL_SEEN_LINES_OUTRANK, e);
+    if (code == ERR_OK && db_changes(agent_db(a)) > 0)
+        code = pack_beside(a, agent, picture, e);
+    if (code == ERR_OK)
+        code = give_way(a, agent, picture, rank, SQL_SEEN_LINES_OUTRANKED, e);
+    return code == ERR_OK ? pack(a, picture, e) : code;
 }
 
 static enum err trim_pictures(struct agent *a, const struct public_key *agent, int64_t now_ms,
@@ -246,9 +306,9 @@ enum err picture_put(struct agent *a, const struct header *header,
     for (size_t i = 0; code == ERR_OK && i < snapshot->site_count; i++)
         code = add_site(a, picture, &snapshot->sites[i], e);
     for (size_t i = 0; code == ERR_OK && i < snapshot->line_count; i++)
-        code = add_line(a, picture, snapshot, &snapshot->lines[i], e);
+        code = add_line(a, picture, &snapshot->lines[i], e);
     if (code == ERR_OK)
-        code = give_way(a, &header->agent, picture, &rank, e);
+        code = settle(a, &header->agent, picture, &rank, e);
     return code != ERR_OK ? code : trim_pictures(a, &header->agent, received_ms, e);
 }
 

@@ -12,15 +12,14 @@ struct seen_judged {
     int64_t line;
     const struct member *member;
     const struct charter_service *service;
-    size_t site;      /* its name, in the candidates' texts */
-    const char *ward; /* borrowed for the visit */
+    const char *site, *ward; /* borrowed for the visit */
     const struct seen_line *figure;
 };
 typedef enum err seen_visit(void *ctx, const struct seen_judged *judged, struct error *e);
 /* Lines of admitted members and known services, in no order. Of the filter only service and region
- * are looked at. Sites' names go into `texts`. ERR_STORE, ERR_NO_MEMORY. */
-enum err seen_each(struct agent *a, const struct find_filter *filter, struct candidates *texts,
-                   seen_visit *visit, void *ctx, struct error *e) MUST_USE;
+ * are looked at. ERR_STORE, ERR_NO_MEMORY. */
+enum err seen_each(struct agent *a, const struct find_filter *filter, seen_visit *visit, void *ctx,
+                   struct error *e) MUST_USE;
 /* The row of one line that seen_each gave. */
 enum err seen_row(struct agent *a, const struct candidate *candidate, const struct zone *zone,
                   int64_t now_ms, json_t **ret, struct error *e) MUST_USE;

@@ -126,23 +126,23 @@ static const char schema_1[] =
     " picture INTEGER NOT NULL REFERENCES picture ON DELETE CASCADE, id INTEGER NOT NULL,"
     " name TEXT NOT NULL, region TEXT NOT NULL, phone TEXT NOT NULL, hours TEXT NOT NULL,"
     " reports TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY(picture, id)) STRICT;"
-    /* region: its site's, for the index; attributes: "name=value,name=value" */
+    "CREATE INDEX seen_site_region ON seen_site(region);"
+    /* attributes: "name=value,name=value" */
     "CREATE TABLE seen_line("
     " id INTEGER PRIMARY KEY, picture INTEGER NOT NULL REFERENCES picture ON DELETE CASCADE,"
-    " site INTEGER NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL, ward TEXT NOT NULL,"
+    " site INTEGER NOT NULL, service TEXT NOT NULL, ward TEXT NOT NULL,"
     " attributes TEXT NOT NULL, available INTEGER, total INTEGER, occupied INTEGER, held INTEGER,"
     " blocked INTEGER, need INTEGER, blocked_reason TEXT NOT NULL, blocked_until_ms INTEGER NOT "
     "NULL,"
     " next_free_ms INTEGER NOT NULL, note TEXT NOT NULL, status INTEGER NOT NULL,"
     " low INTEGER, high INTEGER, light INTEGER NOT NULL, observed_ms INTEGER NOT NULL,"
-    " valid_until_ms INTEGER NOT NULL,"
-    /* what find judges a line by, as seen.c reads it: one column costs less than eight */
-    " judged TEXT AS (site || ' ' || status || ' ' || light || ' ' || observed_ms || ' ' ||"
-    " valid_until_ms || ' ' || coalesce(available, '-') || ' ' || coalesce(low, '-'))) STRICT;"
-    /* find reads the rows of those lines alone that it shows */
-    "CREATE INDEX seen_line_find"
-    " ON seen_line(service, region, picture, judged, ward, attributes);"
+    " valid_until_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX seen_line_picture ON seen_line(picture);"
+    /* find reads the rows of those lines alone that it shows; all of them it judges by what
+     * judged.c packed of a picture, one value instead of a row and eight columns a line */
+    "CREATE TABLE seen_judged("
+    " picture INTEGER PRIMARY KEY REFERENCES picture ON DELETE CASCADE, lines BLOB NOT NULL)"
+    " STRICT;"
     /* the newest view of an (agent, audience) whose key has not arrived */
     "CREATE TABLE waiting(" OF_NETWORK " agent BLOB NOT NULL, audience BLOB NOT NULL,"
     " key_id BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
@@ -232,4 +232,10 @@ static const struct db_statement statements[] = {
 
 enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e) {
     return db_open(path, vfs, &schema, statements, SQL_COUNT, ret, e);
+}
+
+struct amount store_read_amount(struct db_query *q, int column) {
+    if (db_column_null(q, column))
+        return (struct amount){.known = false};
+    return (struct amount){true, db_column_int(q, column)};
 }

@@ -3,6 +3,7 @@
 #ifndef PLEK_AGENT_STORE_H
 #define PLEK_AGENT_STORE_H
 
+#include "capacity.h"
 #include "db.h"
 
 enum agent_sql {
@@ -14,5 +15,7 @@ enum agent_sql {
 
 enum err agent_store_open(const char *path, const char *vfs, struct db **ret, struct error *e)
     MUST_USE;
+/* NULL: not known. */
+struct amount store_read_amount(struct db_query *q, int column);
 
 #endif

@@ -2,7 +2,7 @@
 // with a thousand partners too.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Front } from './front.js';
@@ -330,18 +330,32 @@ test('capacity: who may only look gets no fields', async () => {
   fine();
 });
 
+// Line i of many as agent/judged.c packs it.
+function packedLine(i, now) {
+  const text = (t) => Buffer.from(`\0${String.fromCharCode(t.length)}${t}\0`, 'latin1');
+  const site = Math.floor(i / 10);
+  const place = [text(`Huis ${site}`), text(`regio${site % 10}`), text('night-shelter')];
+  const numbers = Buffer.alloc(32);
+  [100000 + i, now, now + 86400000, i % 7].forEach((n, k) => numbers.writeBigInt64BE(BigInt(n), 8 * k));
+  const moved = i % 10 === 0;
+  return Buffer.concat([Buffer.from([moved ? 1 : 0]), ...(moved ? place : []), numbers, Buffer.from([1, 0, 1]),
+    text(`afdeling ${i % 10}`), text('')]);
+}
+
 test('a thousand partners with ten services each: rows come by the page, the rest stays away', async () => {
   await net.stop(US);
   // As if one partner had that many sites and lines: it is the number that matters here.
+  const packed = `${net.dirOf(US)}.packed`;
+  const now = Date.now();
+  writeFileSync(packed, Buffer.concat(Array.from({ length: 10000 }, (_, i) => packedLine(i, now))));
   execFileSync('sqlite3', [join(net.dirOf(US), 'agent.db'), `
-    WITH p AS (SELECT picture AS id FROM seen_site WHERE name = '${BAKEN}' LIMIT 1),
-    n AS (SELECT value AS v FROM generate_series(1000, 1999))
-    INSERT INTO seen_site SELECT p.id, n.v, 'Huis ' || n.v, 'regio' || (n.v % 10), '', '', '', '' FROM p, n;
-    WITH p AS (SELECT picture AS id FROM seen_site WHERE name = '${BAKEN}' LIMIT 1),
-    n AS (SELECT value AS v FROM generate_series(1000, 1999)), w AS (SELECT value AS w FROM generate_series(1, 10))
-    INSERT INTO seen_line(picture, site, service, region, ward, attributes, available, blocked_reason, blocked_until_ms,
-    next_free_ms, note, status, light, observed_ms, valid_until_ms) SELECT p.id, n.v, 'night-shelter', 'regio' || (n.v % 10),
-    'afdeling ' || w.w, '', n.v % 7, '', 0, 0, '', 1, 0, unixepoch() * 1000, unixepoch() * 1000 + 86400000 FROM p, n, w;`]);
+    CREATE TEMP TABLE p AS SELECT picture AS id FROM seen_site WHERE name = '${BAKEN}' LIMIT 1;
+    CREATE TEMP TABLE n AS SELECT value AS i FROM generate_series(0, 9999);
+    INSERT INTO seen_site SELECT p.id, 1000 + i, 'Huis ' || i, 'regio' || (i % 10), '', '', '', '' FROM p, n WHERE i < 1000;
+    INSERT INTO seen_line(id, picture, site, service, ward, attributes, available, blocked_reason, blocked_until_ms,
+    next_free_ms, note, status, light, observed_ms, valid_until_ms) SELECT 100000 + i, p.id, 1000 + i / 10,
+    'night-shelter', 'afdeling ' || (i % 10), '', i % 7, '', 0, 0, '', 1, 0, ${now}, ${now} + 86400000 FROM p, n;
+    UPDATE seen_judged SET lines = CAST(lines || readfile('${packed}') AS BLOB) WHERE picture = (SELECT id FROM p);`]);
   await net.startAgent(US);
   await page.addInitScript(() => {
     globalThis.longest = 0;

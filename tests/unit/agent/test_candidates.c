@@ -10,6 +10,8 @@ static struct candidate candidate(size_t n, const char *const members[static 3])
     return (struct candidate){.rank = {.room = (int64_t)(n * 7919 % 13), .status = (int)(n % 2)},
                               .member = members[n % 3],
                               .service = "bed",
+                              .site = "",
+                              .ward = "",
                               .line = (int64_t)n};
 }
 
@@ -22,7 +24,7 @@ static void fill(struct candidates *c, size_t keep, bool worst_first) {
         size_t n = worst_first ? LINES - 1 - i : i;
         struct candidate take = candidate(n, members);
         snprintf(ward, sizeof ward, "%04zu", n);
-        take.ward = candidates_text(c, ward);
+        take.ward = ward;
         KIT_OK(candidates_add(c, &take, &e));
     }
     candidates_sort(c);

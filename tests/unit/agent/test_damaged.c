@@ -2,6 +2,7 @@
  * restore a backup. It never seals or shows what it can only read in part. */
 #include <sqlite3.h>
 
+#include "find.h"
 #include "inbox.h"
 #include "outbox.h"
 #include "unit/agent/inbox_kit.h"
@@ -79,6 +80,21 @@ Test(damaged, a_held_key_that_cannot_be_read_opens_nothing) {
     RUN_FAILS(take(&w, B, CLASS_STATES, buf_bytes(&excerpt), &e), ERR_STORE);
     cr_assert(strstr(e.detail, "a held key is damaged: restore"), "%s", e.detail);
     buf_done(&excerpt);
+    world_done(&w);
+}
+
+Test(damaged, lines_that_cannot_be_read_are_not_no_room) {
+    struct world w;
+    struct error e;
+    struct find_filter all = {.service = NULL};
+    json_t *rows = NULL;
+    sharing(&w);
+    world_set(&w, A, "bed", NULL, "total=10 free=5");
+    world_settle(&w);
+    damage(&w, B, "UPDATE seen_judged SET lines = substr(lines, 1, length(lines) - 1)");
+    world_reopen(&w, B, NULL);
+    RUN_FAILS(find_rows(w.agents[B].agent, &all, w.now_ms, &rows, &e), ERR_STORE);
+    cr_assert(strstr(e.detail, "lines are damaged: restore"), "%s", e.detail);
     world_done(&w);
 }
 
