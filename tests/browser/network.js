@@ -5,6 +5,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './front.js';
 
 const run = promisify(execFile);
 const READY_MS = 20000;
@@ -57,8 +58,8 @@ export class Network {
 
   async startHub(...options) {
     this.hubDir ??= join(this.dir, 'hub');
-    const ready = await this.start('hub', 'plek-hub', ['run', '--dir', this.hubDir, '--listen', this.hubAt ?? '127.0.0.1:0', ...options]);
-    this.hubAt = /(?:listen=|address=)\S*?(127\.0\.0\.1:\d+)/.exec(ready)?.[1] ?? /(127\.0\.0\.1:\d+)/.exec(ready)[1];
+    this.hubAt ??= `127.0.0.1:${await freePort()}`; // the same after a restart
+    await this.start('hub', 'plek-hub', ['run', '--dir', this.hubDir, '--listen', this.hubAt, ...options]);
   }
 
   async makeHub(name) {
