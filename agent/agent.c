@@ -146,7 +146,7 @@ const struct agent_connection *agent_connection(const struct agent *a) {
 static enum err read_head(struct db_query *q, int column, struct head *ret, struct error *e) {
     ret->incarnation = (uint64_t)db_column_int(q, column);
     ret->seq = (uint64_t)db_column_int(q, column + 1);
-    return ret->seq == 0 ? ERR_OK : hash_from_bytes(&ret->hash, db_column_blob(q, column + 2), e);
+    return ret->seq == 0 ? ERR_OK : store_read_hash(q, column + 2, &ret->hash, e);
 }
 
 static enum err fill_heads(struct agent *a, struct agent_session_config *config, struct error *e) {

@@ -19,6 +19,16 @@ void agent_network_done(struct agent_network *n) {
 /* ---- from the database into memory --------------------------------------------------------------
  */
 
+/* What stands in the database does not hold. A lack of memory is told as it is. */
+static enum err damaged(enum err code, const char *what, const struct error *why, struct error *e) {
+    if (code != ERR_OK && code != ERR_NO_MEMORY)
+        return error_set(e, ERR_STORE, "agent.db: %s (%.120s): restore a backup", what,
+                         why->detail);
+    if (code != ERR_OK && e)
+        *e = *why;
+    return code;
+}
+
 static enum err copy_blob(struct bytes in, uint8_t **ret, size_t *ret_len, struct error *e) {
     uint8_t *copy = malloc(in.len > 0 ? in.len : 1);
     if (!copy)
@@ -34,14 +44,23 @@ static enum err read_network_row(struct db_query *q, struct agent_network *n, st
     n->id = db_column_int(q, 0);
     const char *address = db_column_text(q, 2);
     n->joined = !db_column_null(q, 5);
-    enum err code = key_from_bytes(&n->key, db_column_blob(q, 1), e);
+    enum err code = store_read_key(q, 1, &n->key, e);
     if (code == ERR_OK && strlen(address) >= sizeof n->address)
-        code = error_set(e, ERR_STORE, "agent.db: the hub's address is too long");
+        code = error_set(e, ERR_STORE, "agent.db: the hub's address is too long: restore a backup");
     if (code != ERR_OK)
         return code;
     memcpy(n->address, address, strlen(address) + 1);
     code = copy_blob(db_column_blob(q, 3), &n->join, &n->join_len, e);
     return code != ERR_OK ? code : copy_blob(db_column_blob(q, 4), &n->cert, &n->cert_len, e);
+}
+
+/* As the member itself certified it. */
+static enum err own_member(const struct agent_network *n, struct public_key *ret, struct error *e) {
+    struct cert cert = {.serial = 0};
+    struct error why = {0};
+    enum err code = cert_verify(bytes_of(n->cert, n->cert_len), &cert, &why);
+    *ret = cert.member;
+    return damaged(code, "the agent's own certificate does not hold", &why, e);
 }
 
 static enum err load_network(struct db *db, struct agent_network *ret, struct error *e) {
@@ -51,15 +70,12 @@ static enum err load_network(struct db *db, struct agent_network *ret, struct er
     if (db_step(&q))
         code = read_network_row(&q, &n, e);
     code = db_finish_visit(&q, code, e);
-    struct cert cert;
     if (code == ERR_OK && n.id != 0)
-        code = cert_verify(bytes_of(n.cert, n.cert_len), &cert, e);
+        code = own_member(&n, &n.member, e);
     if (code != ERR_OK) {
         agent_network_done(&n);
         return code;
     }
-    if (n.id != 0)
-        n.member = cert.member;
     *ret = n;
     return ERR_OK;
 }
@@ -68,19 +84,13 @@ static enum err apply_stored(struct directory *d, int64_t seq, struct bytes exce
                              struct error *e) {
     struct entry *entry = NULL;
     struct error why = {0};
+    char what[64];
+    snprintf(what, sizeof what, "entry %" PRId64 " of the hub's feed does not apply", seq);
     enum err code = excerpt_parse(excerpt, &entry, &why);
     if (code == ERR_OK)
         code = directory_apply(d, entry, &why);
     entry_free(entry);
-    if (code == ERR_OK || code == ERR_NO_MEMORY) {
-        if (code != ERR_OK && e)
-            *e = why;
-        return code;
-    }
-    return error_set(e, ERR_STORE,
-                     "agent.db: entry %" PRId64
-                     " of the hub's feed does not apply (%.120s): restore a backup",
-                     seq, why.detail);
+    return damaged(code, what, &why, e);
 }
 
 static enum err load_directory(struct db *db, const struct agent_network *n, struct directory **ret,
@@ -112,8 +122,8 @@ static enum err load_renewals(struct db *db, const struct agent_network *n, stru
         struct public_key agent, box;
         const struct head at = {.incarnation = (uint64_t)db_column_int(&q, 1),
                                 .seq = (uint64_t)db_column_int(&q, 2)};
-        code = key_from_bytes(&agent, db_column_blob(&q, 0), e);
-        code = code != ERR_OK ? code : key_from_bytes(&box, db_column_blob(&q, 3), e);
+        code = store_read_key(&q, 0, &agent, e);
+        code = code != ERR_OK ? code : store_read_key(&q, 3, &box, e);
         if (code == ERR_OK)
             directory_renew(d, &agent, &at, &box);
     }

@@ -52,8 +52,7 @@ static bool narrowed(const char *before, const struct policy_audience *now) {
 /* ---- the row ---- */
 
 static enum err take_row(struct circle *c, struct db_query *q, struct error *e) {
-    struct bytes id = db_column_blob(q, 0), key = db_column_blob(q, 1),
-                 digest = db_column_blob(q, 7);
+    struct bytes id = db_column_blob(q, 0), key = db_column_blob(q, 1);
     if (id.len != AUDIENCE_ID_LEN || (key.len != 0 && key.len != AUDIENCE_KEY_LEN))
         return error_set(e, ERR_STORE, "agent.db: audience '%s' is damaged: restore a backup",
                          c->policy->name);
@@ -70,11 +69,11 @@ static enum err take_row(struct circle *c, struct db_query *q, struct error *e) 
     enum err code = ERR_OK;
     if (c->has_key) {
         memcpy(c->key.b, key.data, AUDIENCE_KEY_LEN);
-        code = hash_from_bytes(&c->key_id, db_column_blob(q, 2), e);
+        code = store_read_hash(q, 2, &c->key_id, e);
     }
-    c->has_digest = digest.len > 0;
+    c->has_digest = db_column_blob(q, 7).len > 0;
     if (code == ERR_OK && c->has_digest)
-        code = hash_from_bytes(&c->digest, digest, e);
+        code = store_read_hash(q, 7, &c->digest, e);
     return code;
 }
 
@@ -97,7 +96,7 @@ static enum err load_granted(struct agent *a, struct circle *c, bool *ret_left, 
     db_bind_blob(&q, ":audience", bytes_of(c->id, AUDIENCE_ID_LEN));
     while (code == ERR_OK && db_step(&q)) {
         struct public_key agent;
-        code = key_from_bytes(&agent, db_column_blob(&q, 0), e);
+        code = store_read_key(&q, 0, &agent, e);
         const struct recipient *r = code == ERR_OK ? recipients_find(&c->recipients, &agent) : NULL;
         if (!r)
             left = !failpoint_is("agent-keeps-key");

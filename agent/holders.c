@@ -21,7 +21,7 @@ enum err holders_load(struct agent *a, const char *audience, struct holders *ret
         return error_set(e, ERR_NO_MEMORY, "no memory for an audience's members");
     struct db_query q = holders_query(a, SQL_AUDIENCE_HOLDERS, audience);
     while (code == ERR_OK && made.count < room && db_step(&q))
-        code = key_from_bytes(&made.list[made.count++], db_column_blob(&q, 0), e);
+        code = store_read_key(&q, 0, &made.list[made.count++], e);
     code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         free(made.list);

@@ -71,7 +71,7 @@ static enum err peer_head(struct agent *a, const struct public_key *agent, struc
     if (db_step(&q)) {
         head.incarnation = (uint64_t)db_column_int(&q, 0);
         head.seq = (uint64_t)db_column_int(&q, 1);
-        code = hash_from_bytes(&head.hash, db_column_blob(&q, 2), e);
+        code = store_read_hash(&q, 2, &head.hash, e);
     }
     code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)

@@ -14,7 +14,7 @@ static enum err hub_hash(struct agent *a, uint64_t seq, struct hash *ret, bool *
     db_bind_int(&q, ":seq", (int64_t)seq);
     bool found = db_step(&q);
     if (found)
-        code = hash_from_bytes(ret, db_column_blob(&q, 0), e);
+        code = store_read_hash(&q, 0, ret, e);
     code = db_finish_visit(&q, code, e);
     if (code == ERR_OK)
         *ret_found = found;
@@ -80,7 +80,7 @@ static enum err find_gone(struct agent *a, struct public_key *ret, bool *ret_fou
     struct db_query q = db_query(agent_db(a), SQL_PEER_AGENTS);
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && !found && db_step(&q)) {
-        code = key_from_bytes(ret, db_column_blob(&q, 0), e);
+        code = store_read_key(&q, 0, ret, e);
         found = code == ERR_OK && is_gone(a, ret);
     }
     code = db_finish_visit(&q, code, e);

@@ -26,7 +26,7 @@ enum err refusals_load(struct agent *a, struct refusals *ret, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_REFUSED);
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && made.count < room && db_step(&q))
-        code = key_from_bytes(&made.list[made.count++], db_column_blob(&q, 0), e);
+        code = store_read_key(&q, 0, &made.list[made.count++], e);
     code = db_finish_visit(&q, code, e);
     if (code != ERR_OK) {
         refusals_done(&made);
@@ -127,7 +127,7 @@ static enum err take_row(struct db_query *q, struct newcomer *ret, struct error 
     ret->waited_ms = db_column_int(q, 2);
     ret->counted_ms = db_column_int(q, 3);
     ret->trusted_ms = db_column_int(q, 4);
-    return key_from_bytes(&ret->member, db_column_blob(q, 0), e);
+    return store_read_key(q, 0, &ret->member, e);
 }
 
 static enum err load_rows(struct agent *a, struct newcomers *ret, struct error *e) {

@@ -22,8 +22,7 @@
 static enum err read_head(struct db_query *q, int column, struct head *ret, struct error *e) {
     ret->incarnation = (uint64_t)db_column_int(q, column);
     ret->seq = (uint64_t)db_column_int(q, column + 1);
-    struct bytes hash = db_column_blob(q, column + 2);
-    return ret->seq == 0 ? ERR_OK : hash_from_bytes(&ret->hash, hash, e);
+    return ret->seq == 0 ? ERR_OK : store_read_hash(q, column + 2, &ret->hash, e);
 }
 
 enum err outbox_heads(struct agent *a, struct head *ret_own, struct head *ret_acked,
@@ -204,7 +203,7 @@ static enum err load_kept(struct agent *a, struct kept *ret, struct error *e) {
     struct db_query q = db_query(agent_db(a), SQL_AUDIENCE_KEYS);
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && ret->count < POLICY_MAX_AUDIENCES && db_step(&q)) {
-        code = hash_from_bytes(&ret->key_ids[ret->count], db_column_blob(&q, 0), e);
+        code = store_read_hash(&q, 0, &ret->key_ids[ret->count], e);
         ret->sealed_seqs[ret->count++] = (uint64_t)db_column_int(&q, 1);
     }
     code = db_finish_visit(&q, code, e);

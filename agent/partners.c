@@ -74,7 +74,7 @@ static enum err load_seen(struct agent *a, struct seen_list *ret, struct error *
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && made.count < room && db_step(&q)) {
         struct seen *s = &made.list[made.count++];
-        code = key_from_bytes(&s->member, db_column_blob(&q, 0), e);
+        code = store_read_key(&q, 0, &s->member, e);
         s->ms = db_column_int(&q, 1);
     }
     code = db_finish_visit(&q, code, e);

@@ -288,7 +288,7 @@ static enum err take_row(struct rows *rows, struct db_query *q, struct error *e)
     rows->last = (struct past_at){.partners = true,
                                   .place = place_of(db_column_int(q, 18), db_column_text(q, 2),
                                                     db_column_text(q, 3), db_column_int(q, 19))};
-    enum err code = key_from_bytes(&rows->last.agent, db_column_blob(q, 0), e);
+    enum err code = store_read_key(q, 0, &rows->last.agent, e);
     if (code != ERR_OK || !member)
         return code;
     read_point(q, &point);

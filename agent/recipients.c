@@ -27,7 +27,7 @@ static enum err count_approvals(struct agent *a, size_t *ret, struct error *e) {
 static enum err take_approval(struct db_query *q, struct approval *ret, struct error *e) {
     ret->since_ms = db_column_int(q, 1);
     ret->directory = db_column_int(q, 2) != 0;
-    return key_from_bytes(&ret->member, db_column_blob(q, 0), e);
+    return store_read_key(q, 0, &ret->member, e);
 }
 
 enum err approvals_load(struct agent *a, struct approvals *ret, struct error *e) {

@@ -239,3 +239,19 @@ struct amount store_read_amount(struct db_query *q, int column) {
         return (struct amount){.known = false};
     return (struct amount){true, db_column_int(q, column)};
 }
+
+static enum err damaged(const struct error *why, struct error *e) {
+    return error_set(e, ERR_STORE, "agent.db: %.120s: restore a backup", why->detail);
+}
+
+enum err store_read_key(struct db_query *q, int column, struct public_key *ret, struct error *e) {
+    struct error why = {0};
+    enum err code = key_from_bytes(ret, db_column_blob(q, column), &why);
+    return code == ERR_OK ? ERR_OK : damaged(&why, e);
+}
+
+enum err store_read_hash(struct db_query *q, int column, struct hash *ret, struct error *e) {
+    struct error why = {0};
+    enum err code = hash_from_bytes(ret, db_column_blob(q, column), &why);
+    return code == ERR_OK ? ERR_OK : damaged(&why, e);
+}

@@ -5,6 +5,7 @@
 
 #include "capacity.h"
 #include "db.h"
+#include "keys.h"
 
 enum agent_sql {
 #define SQL(name, text) SQL_##name,
@@ -17,5 +18,11 @@ enum err agent_store_open(const char *path, const char *vfs, struct db **ret, st
     MUST_USE;
 /* NULL: not known. */
 struct amount store_read_amount(struct db_query *q, int column);
+
+/* A key or a hash in a column. ERR_STORE: of another length, so the database is damaged. */
+enum err store_read_key(struct db_query *q, int column, struct public_key *ret, struct error *e)
+    MUST_USE;
+enum err store_read_hash(struct db_query *q, int column, struct hash *ret, struct error *e)
+    MUST_USE;
 
 #endif

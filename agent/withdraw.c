@@ -67,7 +67,7 @@ static enum err take_next(struct db_query *q, struct withdrawal *w, struct error
     memcpy(w->id, id.data, AUDIENCE_ID_LEN);
     memcpy(w->key.b, key.data, AUDIENCE_KEY_LEN);
     w->counter = (uint64_t)db_column_int(q, 4) + 1;
-    return hash_from_bytes(&w->key_id, db_column_blob(q, 3), e);
+    return store_read_hash(q, 3, &w->key_id, e);
 }
 
 enum err withdraw_next(struct agent *a, const char *after, struct withdrawal *ret, bool *ret_found,

@@ -212,7 +212,7 @@ static void read_address(struct lws *wsi, const char *host, struct access_caller
 
 static void read_secrets(struct exchange *x, struct access_caller *c) {
     static const char bearer[] = "Bearer ";
-    char cookies[1024], name[32], text[256];
+    char cookies[HEADERS_MAX], name[32], text[256];
     (void)copy_header(x->wsi, WSI_TOKEN_HTTP_COOKIE, cookies, sizeof cookies);
     web_cookie_name(x->web, true, name, sizeof name);
     if (!guard_cookie(cookies, name, c->session, sizeof c->session)) {

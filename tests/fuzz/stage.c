@@ -1,5 +1,7 @@
 /* Implements what targets over a real store share (see stage.h). Nothing here has to survive a
- * power cut: syncs are nothing, which makes a try ten times as fast. */
+ * power cut: syncs are nothing. Opening a database and preparing its statements takes longer than
+ * most tries, so the one on the stage is opened once; linked with --wrap=db_open,--wrap=db_close.
+ */
 #include "stage.h"
 
 #include <dirent.h>
@@ -9,6 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "db_private.h"
+#include "unit/db/dump.h"
 
 #define PATH_SIZE 4096
 #define SEGMENT_MAX 80 /* bytes of a part of a path */
@@ -22,6 +27,71 @@ int fdatasync(int fd) {
     (void)fd;
     return 0;
 }
+
+/* ---- the database ---- */
+
+/* The connection to the database below `dir`: made at the first opening, kept when it is closed. */
+static struct {
+    const char *dir; /* borrowed; NULL: nothing is on the stage yet */
+    struct db *db;
+    sqlite3_int64 changes; /* of rows, when it was put back */
+    bool lent;
+} kept;
+
+enum err __real_db_open(const char *path, const char *vfs, const struct db_schema *schema,
+                        const struct db_statement *statements, int count, struct db **ret,
+                        struct error *e);
+enum err __wrap_db_open(const char *path, const char *vfs, const struct db_schema *schema,
+                        const struct db_statement *statements, int count, struct db **ret,
+                        struct error *e);
+void __real_db_close(struct db *db);
+void __wrap_db_close(struct db *db);
+
+enum err __wrap_db_open(const char *path, const char *vfs, const struct db_schema *schema,
+                        const struct db_statement *statements, int count, struct db **ret,
+                        struct error *e) {
+    if (kept.dir == NULL || strncmp(path, kept.dir, strlen(kept.dir)) != 0)
+        return __real_db_open(path, vfs, schema, statements, count, ret, e);
+    FUZZ_CHECK(!kept.lent);
+    if (kept.db == NULL) {
+        FUZZ_CHECK(__real_db_open(path, vfs, schema, statements, count, &kept.db, e) == ERR_OK);
+        FUZZ_CHECK(db_prepare_all(kept.db, e) == ERR_OK);
+    }
+    FUZZ_CHECK(kept.db->table == statements);
+    kept.lent = true;
+    *ret = kept.db;
+    return ERR_OK;
+}
+
+/* It goes to the next one that opens it as a new one would be. */
+void __wrap_db_close(struct db *db) {
+    if (db == NULL || db != kept.db) {
+        __real_db_close(db);
+        return;
+    }
+    FUZZ_CHECK(db->depth == 0 && db->saves == 0 && db->doom == ERR_OK);
+    FUZZ_CHECK(sqlite3_get_autocommit(db->handle));
+    for (int i = 0; i < db->count; i++)
+        FUZZ_CHECK(!db->running[i]);
+    kept.lent = false;
+}
+
+/* Before its file is written from outside: nothing of its own is in the log... */
+static void empty_log(void) {
+    FUZZ_CHECK(!kept.lent);
+    if (kept.db != NULL)
+        FUZZ_CHECK(sqlite3_wal_checkpoint_v2(kept.db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                             NULL, NULL) == SQLITE_OK);
+}
+
+/* ... and after it, nothing in memory. The schema is the same, so that statements stay. */
+static void forget_pages(void) {
+    if (kept.db != NULL)
+        FUZZ_CHECK(sqlite3_file_control(kept.db->handle, "main", SQLITE_FCNTL_RESET_CACHE, NULL) ==
+                   SQLITE_OK);
+}
+
+/* ---- files ---- */
 
 static void file_path(const char *dir, const char *name, char out[static PATH_SIZE]) {
     FUZZ_CHECK((size_t)snprintf(out, PATH_SIZE, "%s/%s", dir, name) < PATH_SIZE);
@@ -58,6 +128,7 @@ void stage_save(struct stage *s, const char *dir) {
         save_file(s, at->d_name);
     closedir(d);
     FUZZ_CHECK(s->count > 0);
+    kept.dir = dir;
 }
 
 static bool is_saved(const struct stage *s, const char *name) {
@@ -67,23 +138,52 @@ static bool is_saved(const struct stage *s, const char *name) {
     return false;
 }
 
-void stage_restore(const struct stage *s) {
+/* The log of the kept database is empty, and open. */
+static bool is_log(const char *name) {
+    size_t len = strlen(name);
+    return kept.db != NULL && len > 4 && strcmp(name + len - 4, "-wal") == 0;
+}
+
+static void remove_others(const struct stage *s) {
     char path[PATH_SIZE];
     DIR *d = opendir(s->dir);
     FUZZ_CHECK(d != NULL);
     for (const struct dirent *at; (at = readdir(d)) != NULL;) {
         file_path(s->dir, at->d_name, path);
-        if (!is_saved(s, at->d_name) && unlink(path) != 0)
+        if (!is_saved(s, at->d_name) && !is_log(at->d_name) && unlink(path) != 0)
             continue; /* a folder */
     }
     closedir(d);
-    for (size_t i = 0; i < s->count; i++) {
-        file_path(s->dir, s->files[i].name, path);
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        FUZZ_CHECK(fd >= 0);
-        FUZZ_CHECK(write(fd, s->files[i].data, s->files[i].len) == (ssize_t)s->files[i].len);
-        close(fd);
-    }
+}
+
+static void write_file(const struct stage *s, const struct stage_file *file) {
+    char path[PATH_SIZE];
+    file_path(s->dir, file->name, path);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    FUZZ_CHECK(fd >= 0);
+    FUZZ_CHECK(write(fd, file->data, file->len) == (ssize_t)file->len);
+    FUZZ_CHECK(ftruncate(fd, (off_t)file->len) == 0);
+    close(fd);
+}
+
+void stage_restore(const struct stage *s) {
+    empty_log();
+    remove_others(s);
+    for (size_t i = 0; i < s->count; i++)
+        write_file(s, &s->files[i]);
+    forget_pages();
+    kept.changes = kept.db != NULL ? sqlite3_total_changes64(kept.db->handle) : 0;
+}
+
+struct hash stage_dump(const char *but) {
+    static struct dump dump;
+    if (dump.count == 0)
+        dump_open(&dump, kept.db->handle, but);
+    return dump_hash(&dump);
+}
+
+bool stage_changed(void) {
+    return sqlite3_total_changes64(kept.db->handle) != kept.changes;
 }
 
 /* ---- requests ---- */

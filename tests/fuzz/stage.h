@@ -5,6 +5,7 @@
 
 #include "access.h"
 #include "fuzz.h"
+#include "keys.h"
 
 #define STAGE_FILES 32
 
@@ -22,9 +23,18 @@ struct stage {
 /* Once, before the directory is made: it is made in memory where the system has a place for that.
  */
 void stage_begin(void);
-/* Nobody may have the directory open. */
+/* Nobody may have the directory open. One stage in a process: from here on the database in it is
+ * opened once, and whoever opens it again gets the same connection, with nothing of its own left
+ * open (checked when it is closed). Settings, keys and all that a daemon keeps in memory are read
+ * anew. */
 void stage_save(struct stage *s, const char *dir);
-void stage_restore(const struct stage *s); /* others go */
+/* After every input: each file as it was saved; others go. The database must be closed. */
+void stage_restore(const struct stage *s);
+/* Whether a row was written since, even if that was undone. */
+bool stage_changed(void);
+/* All rows of the database, without those of some tables (dump.h), the same ones in every call. It
+ * was opened once. */
+struct hash stage_dump(const char *but);
 
 struct stage_api {
     const struct api_route *routes;

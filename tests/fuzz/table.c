@@ -185,10 +185,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     profile_free(profile);
     if (stage.count == 0)
         build(&stage);
-    stage_restore(&stage);
     kit_reopen(&kit, NULL);
     try_import(profile_text, text, how);
     agent_close(kit.agent);
     kit.agent = NULL;
+    stage_restore(&stage);
     return 0;
 }

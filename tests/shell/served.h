@@ -49,8 +49,9 @@ static const char *const served_events[] = {"picture", "lines", "status"};
 static inline enum err served_echo(void *domain, const struct api_request *r, json_t **ret,
                                    struct error *e) {
     (void)domain, (void)e;
-    *ret = json_pack("{s:s, s:s, s:O?, s:O?}", "name", r->params[0] ? r->params[0] : "", "actor",
-                     r->actor, "query", r->query, "body", r->body);
+    *ret = json_pack("{s:s, s:s, s:s, s:O?, s:O?}", "name", r->params[0] ? r->params[0] : "",
+                     "actor", r->actor, "address", r->caller ? r->caller->address : "", "query",
+                     r->query, "body", r->body);
     return ERR_OK;
 }
 

@@ -26,7 +26,7 @@ struct browser {
 
 /* One request; `lines` are more header lines, `body` NULL: none. Keeps the cookie it is given. */
 static const char *ask(struct browser *b, const char *first, const char *lines, const char *body) {
-    char request[2048];
+    char request[4096];
     int fd = served_connect_browser(&served);
     snprintf(request, sizeof request,
              "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s%s%s%s%s"
@@ -110,6 +110,37 @@ Test(login, an_origin_that_is_too_long_is_not_left_out) {
     snprintf(origin, sizeof origin, "Sec-Fetch-Site: %0100d\r\n", 0);
     ask(&b, "POST /v1/echo", origin, "{}");
     cr_assert(strstr(b.answer, " 403 "), "%s", b.answer);
+}
+
+/* Cookies of other programs on the same machine come along, as long as libwebsockets takes them. */
+Test(login, a_session_behind_many_cookies_of_others_counts) {
+    struct browser b = {.cookie = ""};
+    char link[256], cookies[3000];
+    make_user("balie", "viewer", link);
+    ask(&b, "POST /v1/invite", "", link);
+    snprintf(cookies, sizeof cookies, "Cookie: a=%01200d; b=%01200d; %s\r\n", 0, 0, b.cookie);
+    b.cookie[0] = '\0';
+    cr_assert(strstr(ask(&b, "GET /v1/status", cookies, NULL), " 200 "), "%s", b.answer);
+}
+
+/* Nobody can hide behind the address of a proxy by saying much before it adds whom it speaks for.
+ */
+Test(login, a_forwarded_for_that_is_too_long_is_not_left_out) {
+    struct browser b = {.cookie = ""};
+    char link[256], request[4096];
+    make_user("balie", "viewer", link);
+    ask(&b, "POST /v1/invite", "", link);
+    for (int width = 1; width <= 3000; width += 2999) {
+        int fd = served_connect_browser(&served);
+        snprintf(request, sizeof request,
+                 "GET /v1/status HTTP/1.1\r\nHost: plek.test\r\nConnection: close\r\nCookie: %s\r\n"
+                 "X-Forwarded-For: %0*d, 192.0.2.7\r\n\r\n",
+                 b.cookie, width, 0);
+        served_send(fd, request);
+        served_read(fd, NULL, b.answer, sizeof b.answer);
+        close(fd);
+        cr_assert(strstr(b.answer, "\"address\":\"192.0.2.7\""), "%s", b.answer);
+    }
 }
 
 /* A form of another site could send these without the browser asking us first. */

@@ -1,17 +1,11 @@
-/* Owns what the simulator remembers instead of doing it again: what libsodium answered, which hub,
- * readers and ledger ask about the same bytes, and the empty stores of new agents. Linked (--wrap)
- * into the simulator alone. A question stands under a hash of all that its answer depends on, so
- * that one changed byte is a question that was never asked. Must not answer anything itself. */
-#include <fcntl.h>
+/* Owns what tests remember of libsodium instead of asking again: the simulator's hub, readers and
+ * ledger, and each input of a fuzz target, ask about the same bytes. Linked (--wrap) into those
+ * alone. A question stands under a hash of all that its answer depends on, so that one changed byte
+ * is a question that was never asked. Must not answer anything itself. */
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "shared/db.h"
-
-/* ---- curves ---- */
+#include "shared/bytes.h"
 
 #define MEMO_SLOTS 65536 /* a power of two; a newer answer takes an older one's place */
 #define MEMO_ANSWER 64
@@ -99,71 +93,4 @@ int __wrap_crypto_box_seed_keypair(uint8_t *pk, uint8_t *sk, const uint8_t *seed
     memcpy(pk, a->bytes, crypto_box_PUBLICKEYBYTES);
     memcpy(sk, secret, crypto_box_SECRETKEYBYTES);
     return a->rc;
-}
-
-/* ---- empty stores ---- */
-
-#define MEMO_STORES 2
-#define MEMO_STORE_MAX (4 * 1024 * 1024)
-
-enum err __real_db_open(const char *path, const char *vfs, const struct db_schema *schema,
-                        const struct db_statement *statements, int count, struct db **ret,
-                        struct error *e);
-enum err __wrap_db_open(const char *path, const char *vfs, const struct db_schema *schema,
-                        const struct db_statement *statements, int count, struct db **ret,
-                        struct error *e);
-
-struct empty_store {
-    uint32_t application_id;
-    uint8_t *bytes;
-    size_t len;
-};
-
-static struct empty_store *empty_store(uint32_t application_id) {
-    static struct empty_store stores[MEMO_STORES];
-    for (int i = 0; i < MEMO_STORES; i++) {
-        if (stores[i].bytes == NULL)
-            stores[i].application_id = application_id;
-        if (stores[i].application_id == application_id)
-            return &stores[i];
-    }
-    return NULL;
-}
-
-/* After its database was made and closed, so that nothing stands in a log. */
-static void keep_store(struct empty_store *s, const char *path) {
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0 || info.st_size > MEMO_STORE_MAX ||
-        (s->bytes = malloc((size_t)info.st_size)) == NULL ||
-        read(fd, s->bytes, (size_t)info.st_size) != info.st_size)
-        abort();
-    s->len = (size_t)info.st_size;
-    close(fd);
-}
-
-static void put_store(const struct empty_store *s, const char *path) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, s->bytes, s->len) != (ssize_t)s->len)
-        abort();
-    close(fd);
-}
-
-/* A store that is not there yet, on the real disk: init makes it before the simulated one begins.
- */
-enum err __wrap_db_open(const char *path, const char *vfs, const struct db_schema *schema,
-                        const struct db_statement *statements, int count, struct db **ret,
-                        struct error *e) {
-    bool fresh = vfs == NULL && access(path, F_OK) != 0;
-    struct empty_store *s = fresh ? empty_store(schema->application_id) : NULL;
-    if (s != NULL && s->bytes == NULL) {
-        enum err err = __real_db_open(path, vfs, schema, statements, count, ret, e);
-        if (err != ERR_OK)
-            return err;
-        db_close(*ret);
-        keep_store(s, path);
-    } else if (s != NULL) {
-        put_store(s, path);
-    }
-    return __real_db_open(path, vfs, schema, statements, count, ret, e);
 }

@@ -110,3 +110,44 @@ Test(damaged, deliveries_that_cannot_be_meant) {
     cr_assert(strstr(e.detail, "before the network's charter"), "%s", e.detail);
     world_done(&w);
 }
+
+/* It says which file, and to restore a backup; so it does when it is opened. */
+Test(damaged, a_network_that_cannot_be_read_is_not_opened) {
+    static const struct {
+        const char *sql, *said;
+    } cases[] = {
+        {"UPDATE network SET key = x'00'", "agent.db: found a key of 1 bytes, expected 32"},
+        {"UPDATE network SET address = printf('%0600d', 0)", "agent.db: the hub's address"},
+        {"UPDATE network SET certificate = x'00'", "agent.db: the agent's own certificate"},
+        {"UPDATE hub_entry SET excerpt = x'00'", "agent.db: entry 1 of the hub's feed"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        struct error e = {0};
+        sharing(&w);
+        damage(&w, B, cases[i].sql);
+        RUN_FAILS(agent_open(w.agents[B].dir, NULL, &w.entropy, &w.agents[B].agent, &e), ERR_STORE);
+        cr_assert(strstr(e.detail, cases[i].said) && strstr(e.detail, ": restore a backup"), "%s",
+                  e.detail);
+        world_done(&w);
+    }
+}
+
+/* The fault is this database's: the partner's entry is neither refused nor counted as bad. */
+Test(damaged, a_held_head_that_cannot_be_read_refuses_nobody) {
+    struct world w;
+    struct error e;
+    struct buf excerpt;
+    sharing(&w);
+    world_settle(&w);
+    world_set(&w, A, "bed", NULL, "total=10 free=5");
+    cr_assert_eq(world_push(&w, A), 1);
+    damage(&w, B, "UPDATE peer_header SET hash = x'00'");
+    world_reopen(&w, B, NULL);
+    excerpt_of(&w, w.log_count - 1, B, VIEW_STATE, &excerpt);
+    RUN_FAILS(take(&w, B, CLASS_STATES, buf_bytes(&excerpt), &e), ERR_STORE);
+    cr_assert(strstr(e.detail, "agent.db: found a hash of 1 bytes"), "%s", e.detail);
+    cr_assert_eq(world_refusals(w.agents[B].agent, error_name(ERR_MALFORMED)), 0);
+    buf_done(&excerpt);
+    world_done(&w);
+}

@@ -1,8 +1,6 @@
 /* Owns the small network of the sharing tests (see world.h). */
 #include "unit/agent/world.h"
 
-#include <sqlite3.h>
-
 #include "db_private.h"
 #include "feed.h"
 #include "find.h"
@@ -376,51 +374,16 @@ json_t *world_preview(struct world *w, int i, const char *partner) {
 
 /* ---- looking inside ---- */
 
-static sqlite3_stmt *prepare(struct agent *a, const char *sql) {
-    sqlite3_stmt *statement = NULL;
-    sqlite3 *handle = agent_db(a)->handle;
-    cr_assert_eq(sqlite3_prepare_v2(handle, sql, -1, &statement, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(handle));
-    return statement;
-}
-
-static void dump_table(struct agent *a, const char *table, struct buf *out) {
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT * FROM %s LIMIT 0", table);
-    sqlite3_stmt *statement = prepare(a, sql);
-    bool two_columns = sqlite3_column_count(statement) < 3;
-    sqlite3_finalize(statement);
-    snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2%s", table, two_columns ? "" : ", 3");
-    statement = prepare(a, sql);
-    buf_append_str(out, table);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(statement); i++) {
-            buf_append_u8(out, (uint8_t)sqlite3_column_type(statement, i));
-            int len = sqlite3_column_bytes(statement, i);
-            buf_append_u32be(out, (uint32_t)len);
-            buf_append(out, sqlite3_column_blob(statement, i), (size_t)len);
-        }
-    }
-    sqlite3_finalize(statement);
-}
-
 struct hash world_dump(struct agent *a) {
-    struct buf out;
-    buf_init(&out, 64u << 20);
-    sqlite3_stmt *tables = prepare(a, "SELECT name FROM sqlite_schema WHERE type = 'table'"
-                                      " AND name NOT IN ('refusal', 'alarm', 'sqlite_sequence')"
-                                      " ORDER BY name");
-    while (sqlite3_step(tables) == SQLITE_ROW)
-        dump_table(a, (const char *)sqlite3_column_text(tables, 0), &out);
-    sqlite3_finalize(tables);
-    cr_assert_eq(out.failed, ERR_OK);
-    struct hash hash = hash_blake2b(buf_bytes(&out));
-    buf_done(&out);
+    struct dump dump;
+    dump_open(&dump, agent_db(a)->handle, WORLD_DUMP_BUT);
+    struct hash hash = dump_hash(&dump);
+    dump_close(&dump);
     return hash;
 }
 
 int64_t world_number(struct agent *a, const char *sql) {
-    sqlite3_stmt *statement = prepare(a, sql);
+    sqlite3_stmt *statement = dump_prepare(agent_db(a)->handle, sql);
     int64_t number = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_finalize(statement);
     return number;

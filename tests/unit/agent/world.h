@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "audience.h"
 #include "blob.h"
+#include "unit/db/dump.h"
 #include "unit/db/scratch.h"
 
 #define WORLD_NOW INT64_C(1789300800000) /* 2026-09-13T12:00:00Z */
@@ -94,6 +95,7 @@ json_t *world_preview(struct world *w, int i, const char *partner);
 
 /* Everything in the database but refusals and alarms, as one hash. */
 struct hash world_dump(struct agent *a);
+#define WORLD_DUMP_BUT "'alarm', 'refusal'"
 int64_t world_refusals(struct agent *a, const char *code);
 /* The first column of one row by any SQL. */
 int64_t world_number(struct agent *a, const char *sql);
