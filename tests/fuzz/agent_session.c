@@ -26,6 +26,13 @@ struct item {
     bool is_reached, done;
 };
 
+/* A Reached of the hub, behind the first `behind` excerpts that it delivered. */
+struct said {
+    uint64_t upto;
+    size_t behind;
+    uint32_t class_;
+};
+
 struct run {
     struct kit kit;
     struct puppet puppet;
@@ -41,6 +48,8 @@ struct run {
     size_t given, asked; /* of waiting */
     struct item items[MAX_TAKE];
     size_t item_count;
+    struct said said[MAX_TAKE];
+    size_t said_count;
     uint64_t hub_stored, delivered, taken_said;
     bool next_open, acked_open;
     uint64_t next_req, acked_req;
@@ -118,11 +127,24 @@ static void on_take(struct run *r, const struct agent_effect *effect) {
     FUZZ_CHECK(open <= FRAME_WINDOW_BYTES + FRAME_MAX_BYTES);
 }
 
-/* A position is stored only after all that was delivered before it. */
+/* Of those that say the same, the first: what is asked of it is asked of all. */
+static const struct said *said_of(const struct run *r, const struct agent_effect *effect) {
+    for (size_t i = 0; i < r->said_count; i++)
+        if (r->said[i].class_ == effect->class_ && r->said[i].upto == effect->position)
+            return &r->said[i];
+    return NULL;
+}
+
+/* A position is stored only after all that was delivered before it, whatever came after it. */
 static void on_reached(struct run *r, const struct agent_effect *effect) {
     FUZZ_CHECK(r->opened);
-    for (size_t i = 0; i < r->item_count; i++)
+    const struct said *said = said_of(r, effect);
+    FUZZ_CHECK(said != NULL && r->asked >= said->behind);
+    size_t taken = 0;
+    for (size_t i = 0; i < r->item_count && taken < said->behind; i++) {
         FUZZ_CHECK(r->items[i].is_reached || r->items[i].done);
+        taken += !r->items[i].is_reached;
+    }
     struct item item = {.req = effect->req,
                         .class_ = effect->class_,
                         .position = effect->position,
@@ -319,6 +341,8 @@ static bool expect_frame(struct run *r, struct bytes plain) {
         r->rejects++;
         return true;
     case FRAME_REACHED:
+        r->said[r->said_count++] =
+            (struct said){frame.reached.upto, r->given, frame.reached.class_};
         return true;
     case FRAME_PUSH:
     case FRAME_PULL:
@@ -331,7 +355,7 @@ static bool expect_frame(struct run *r, struct bytes plain) {
 
 static void send_plain(struct run *r, struct bytes plain) {
     if (!r->opened || plain.len > FRAME_MAX_BYTES || r->given == MAX_TAKE ||
-        r->item_count + 2 >= MAX_TAKE)
+        r->said_count == MAX_TAKE || r->item_count + 2 >= MAX_TAKE)
         return;
     struct blob *sealed = puppet_seal(&r->puppet, plain);
     r->dead = r->dead || (!r->closed && !expect_frame(r, plain));

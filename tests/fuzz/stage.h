@@ -35,6 +35,7 @@ bool stage_changed(void);
 /* All rows of the database, without those of some tables (dump.h), the same ones in every call. It
  * was opened once. */
 struct hash stage_dump(const char *but);
+#define STAGE_LOOK 16 /* of so many inputs one looks whether all was put back */
 
 struct stage_api {
     const struct api_route *routes;
