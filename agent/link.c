@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "boxes.h"
 #include "clock.h"
 #include "failpoint.h"
@@ -16,21 +17,12 @@
 #include "outgoing.h"
 
 #define READ_SIZE (16 * 1024)
-#define CLASS_KEYS 1  /* of a delivery; 0: the hub's feed */
-#define BATCH_MAX 500 /* store effects in one transaction */
+#define CLASS_KEYS 1 /* of a delivery; 0: the hub's feed */
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 30000
 #define RETRY_AFTER_MAX_MS (60 * 60 * 1000) /* a hub may ask for patience, not for silence */
 #define STABLE_MS 60000                     /* a connection this old resets the back-off */
 #define CONNECT_TIMEOUT_S 20
-
-/* One store effect and its result, told to the machine after the commit. */
-struct step {
-    struct agent_effect effect;
-    enum err code;
-    struct blob *entry; /* NEXT */
-    struct head head;
-};
 
 struct link {
     struct link_config config;
@@ -43,8 +35,9 @@ struct link {
     struct buf incoming;
     unsigned char *write_room;
     uv_timer_t retry, wake, outbox;
-    struct step *batch;
-    size_t batch_count;
+    uv_idle_t pause; /* active while something is gathered */
+    bool arrived;    /* since its last turn */
+    struct batch batch;
     int64_t retry_ms, connected_ms, retry_after_ms;
     bool stopping, closing, refused, pumping, was_established;
     bool cert_refused;
@@ -53,6 +46,7 @@ struct link {
 };
 
 static void pump(struct link *link);
+static void flush_batch(struct link *link);
 static void connect_now(struct link *link);
 static void wipe_old_keys(struct link *link);
 
@@ -91,6 +85,8 @@ static void note_why(struct link *link, enum err code, const char *detail) {
 /* The connection is gone, whoever ended it. */
 static void on_end(struct link *link) {
     link->wsi = NULL;
+    uv_idle_stop(&link->pause);
+    flush_batch(link);
     int64_t now_ms = clock_monotonic_ms();
     if (link->was_established && now_ms - link->connected_ms > STABLE_MS)
         link->retry_ms = RETRY_MIN_MS;
@@ -116,54 +112,7 @@ static void close_soon(struct link *link, enum err code, const char *reason) {
 
 /* ---- store effects ---- */
 
-static bool is_fatal(enum err code) {
-    return code == ERR_DISK_FULL || code == ERR_STORE || code == ERR_NO_MEMORY;
-}
-
-/* A hub can send as many of these as it likes. */
-static void log_refused(struct link *link, const struct step *step, const struct error *e) {
-    char subject[64];
-    snprintf(subject, sizeof subject, "code=%s", error_name(step->code));
-    log_repeated(link->config.log, LOG_WARN, "refused", subject, "effect=%d class=%u detail=\"%s\"",
-                 (int)step->effect.kind, step->effect.class_, e->detail);
-}
-
-static void perform(struct link *link, struct step *step) {
-    struct error e = {0};
-    struct agent *agent = link->config.agent;
-    int64_t now_ms = clock_wall_ms();
-    if (step->effect.kind == AGENT_EFFECT_NEXT)
-        step->code = outbox_next(agent, &step->effect.head, step->effect.max_bytes, now_ms,
-                                 &step->entry, &step->head, &e);
-    else
-        step->code = agent_perform(agent, &step->effect, now_ms, &e);
-    if (step->code && step->code != ERR_OLD && step->code != ERR_NO_KEY)
-        log_refused(link, step, &e);
-}
-
-/* Everything waiting for the store in one transaction; what fails fatally takes all of it back. */
-static void run_batch(struct link *link) {
-    struct error e = {0};
-    struct agent *agent = link->config.agent;
-    enum err fatal = agent_begin(agent, &e);
-    bool begun = fatal == ERR_OK;
-    for (size_t i = 0; i < link->batch_count && !fatal; i++) {
-        perform(link, &link->batch[i]);
-        if (is_fatal(link->batch[i].code))
-            fatal = link->batch[i].code;
-    }
-    if (fatal && begun)
-        agent_rollback(agent);
-    else if (!fatal)
-        fatal = agent_commit(agent, &e);
-    if (!fatal)
-        return;
-    log_event(LOG_ERROR, "store", "code=%s detail=\"%s\"", error_name(fatal), e.detail);
-    for (size_t i = 0; i < link->batch_count; i++)
-        link->batch[i].code = fatal;
-}
-
-static void complete(struct link *link, struct step *step, int64_t now_ms) {
+static void complete(struct link *link, struct batch_step *step, int64_t now_ms) {
     switch (step->effect.kind) {
     case AGENT_EFFECT_NEXT:
         if (!step->code && step->entry) {
@@ -186,22 +135,19 @@ static void complete(struct link *link, struct step *step, int64_t now_ms) {
     case AGENT_EFFECT_REJECTED:
         break;
     }
-    blob_unref(step->entry);
-    blob_unref(step->effect.data);
 }
 
 static void flush_batch(struct link *link) {
-    if (link->batch_count == 0)
-        return;
-    run_batch(link);
-    size_t count = link->batch_count;
     bool changes = false;
-    link->batch_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct agent_effect *effect = &link->batch[i].effect;
+    if (link->batch.count == 0)
+        return;
+    batch_run(&link->batch, link->config.agent, link->config.log);
+    for (size_t i = 0; i < link->batch.count; i++) {
+        const struct agent_effect *effect = &link->batch.steps[i].effect;
         changes |= effect->kind == AGENT_EFFECT_TAKE && effect->class_ <= CLASS_KEYS;
-        complete(link, &link->batch[i], clock_monotonic_ms());
+        complete(link, &link->batch.steps[i], clock_monotonic_ms());
     }
+    batch_clear(&link->batch);
     if (agent_take_again(link->config.agent))
         close_soon(link, ERR_UNAVAILABLE, "connects again to ask for history that is missing");
     /* A member resumed, a new charter, a key renewed: what audiences see, or who they are, may have
@@ -234,12 +180,6 @@ static void take_refusal(struct link *link, const struct refused *refused) {
               refused->detail[0] ? refused->detail : error_text(refused->code));
 }
 
-static void add_step(struct link *link, struct agent_effect *effect) {
-    if (effect->kind == AGENT_EFFECT_REFUSED)
-        take_refusal(link, &effect->refused);
-    link->batch[link->batch_count++] = (struct step){.effect = *effect};
-}
-
 static void carry_out(struct link *link, struct agent_effect *effect) {
     struct error e = {0};
     switch (effect->kind) {
@@ -253,14 +193,17 @@ static void carry_out(struct link *link, struct agent_effect *effect) {
     case AGENT_EFFECT_WAKE:
         set_wake(link, effect->at_ms);
         return;
-    case AGENT_EFFECT_WELCOMED:
     case AGENT_EFFECT_REFUSED:
+        take_refusal(link, &effect->refused);
+        batch_add(&link->batch, effect);
+        return;
+    case AGENT_EFFECT_WELCOMED:
     case AGENT_EFFECT_TAKE:
     case AGENT_EFFECT_REACHED:
     case AGENT_EFFECT_NEXT:
     case AGENT_EFFECT_ACKED:
     case AGENT_EFFECT_REJECTED:
-        add_step(link, effect);
+        batch_add(&link->batch, effect);
         return;
     }
 }
@@ -299,16 +242,25 @@ static void set_outbox_timer(struct link *link) {
     uv_timer_start(&link->outbox, on_outbox_timer, (uint64_t)in_ms, 0);
 }
 
+/* False: the batch is full, and more may be there. */
+static bool carry_out_all(struct link *link) {
+    struct agent_effect effect;
+    while (!batch_full(&link->batch)) {
+        if (!agent_session_next(link->session, &effect))
+            return true;
+        carry_out(link, &effect);
+    }
+    return false;
+}
+
 static void pump(struct link *link) {
     if (link->pumping || !link->session)
         return;
     link->pumping = true;
-    struct agent_effect effect;
+    uv_idle_stop(&link->pause);
     for (;;) {
-        bool more = false;
-        while (link->batch_count < BATCH_MAX && (more = agent_session_next(link->session, &effect)))
-            carry_out(link, &effect);
-        bool stepped = link->batch_count > 0;
+        bool more = !carry_out_all(link);
+        bool stepped = link->batch.count > 0;
         flush_batch(link);
         if (!more && !stepped)
             break;
@@ -317,6 +269,23 @@ static void pump(struct link *link) {
     note_established(link);
     set_outbox_timer(link);
     link->config.changed(link->config.ctx);
+}
+
+/* A commit costs more than what is in it: while more keeps arriving, it waits. The loop does not
+ * sleep meanwhile: one turn in which nothing came ends it. */
+static void on_pause(uv_idle_t *pause) {
+    struct link *link = pause->data;
+    if (!link->arrived)
+        pump(link);
+    link->arrived = false;
+}
+
+static void gather(struct link *link) {
+    link->arrived = true;
+    if (!carry_out_all(link) || batch_ready(&link->batch))
+        pump(link);
+    else
+        uv_idle_start(&link->pause, on_pause);
 }
 
 /* ---- libwebsockets ---- */
@@ -354,7 +323,7 @@ static int on_receive(struct link *link, struct lws *wsi, struct bytes piece) {
     agent_session_bytes(link->session, buf_bytes(&link->incoming), clock_monotonic_ms());
     buf_done(&link->incoming);
     buf_init(&link->incoming, FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
-    pump(link);
+    gather(link);
     return 0;
 }
 
@@ -374,7 +343,7 @@ static int on_writable(struct link *link, struct lws *wsi) {
     }
     if (link->session && !link->closing) {
         agent_session_queued(link->session, link->outgoing.bytes, clock_monotonic_ms());
-        pump(link);
+        gather(link);
     }
     return 0;
 }
@@ -493,10 +462,14 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
     struct link *link = calloc(1, sizeof *link);
     if (!link)
         return error_set(e, ERR_NO_MEMORY, "not enough memory for the connection");
+    enum err code = batch_init(&link->batch, e);
+    if (code != ERR_OK) {
+        free(link);
+        return code;
+    }
     link->config = *config;
     link->retry_ms = RETRY_MIN_MS;
     link->keepalive = keepalive_policy();
-    link->batch = calloc(BATCH_MAX, sizeof *link->batch);
     link->write_room = malloc(LWS_PRE + FRAME_MAX_BYTES + CHANNEL_OVERHEAD);
     outgoing_init(&link->outgoing);
     link->protocols[0] = (struct lws_protocols){
@@ -513,10 +486,10 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
         .timeout_secs = CONNECT_TIMEOUT_S,
         .client_ssl_ca_filepath = ca[0] ? ca : NULL,
     };
-    if (link->batch && link->write_room)
+    if (link->write_room)
         link->vhost = lws_create_vhost(config->context, &info);
     if (!link->vhost) {
-        free(link->batch);
+        batch_done(&link->batch);
         free(link->write_room);
         free(link);
         return error_set(e, ERR_CONFIG, "the connection to the hub cannot be set up%s%s",
@@ -525,7 +498,8 @@ enum err link_open(const struct link_config *config, struct link **ret, struct e
     uv_timer_init(config->loop, &link->retry);
     uv_timer_init(config->loop, &link->wake);
     uv_timer_init(config->loop, &link->outbox);
-    link->retry.data = link->wake.data = link->outbox.data = link;
+    uv_idle_init(config->loop, &link->pause);
+    link->retry.data = link->wake.data = link->outbox.data = link->pause.data = link;
     *ret = link;
     return ERR_OK;
 }
@@ -541,6 +515,7 @@ void link_stop(struct link *link) {
     uv_close((uv_handle_t *)&link->retry, NULL);
     uv_close((uv_handle_t *)&link->wake, NULL);
     uv_close((uv_handle_t *)&link->outbox, NULL);
+    uv_close((uv_handle_t *)&link->pause, NULL);
     if (link->wsi && !link->session) /* still connecting: nothing to say goodbye to */
         lws_set_timeout(link->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
     if (link->wsi)
@@ -555,7 +530,7 @@ void link_free(struct link *link) {
     agent_session_free(link->session);
     outgoing_done(&link->outgoing);
     buf_done(&link->incoming);
-    free(link->batch);
+    batch_done(&link->batch);
     free(link->write_room);
     free(link);
 }

@@ -161,7 +161,6 @@ static const char schema_1[] =
     " need INTEGER, low INTEGER, high INTEGER, light INTEGER NOT NULL,"
     " PRIMARY KEY(network, agent, site, service, ward, said_ms)) STRICT;"
     "CREATE INDEX seen_past_received ON seen_past(network, received_ms);"
-    "CREATE INDEX seen_past_audience ON seen_past(network, agent, audience);"
     "CREATE TABLE seen_past_site(" OF_NETWORK " agent BLOB NOT NULL, site INTEGER NOT NULL,"
     " name TEXT NOT NULL, region TEXT NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " PRIMARY KEY(network, agent, site)) STRICT;"

@@ -275,14 +275,19 @@ struct db_query db_query(struct db *db, int statement) {
     assert(statement >= 0 && statement < db->count);
     assert(!db->running[statement]);
     db->running[statement] = true;
-    return (struct db_query){db, statement, query_prepare(db, statement)};
+    return (struct db_query){db, statement, query_prepare(db, statement), 0};
 }
 
-/* The parameter's number; 0 when the query failed already, so that nothing is bound. */
+/* The parameter's number; 0 when the query failed already, so that nothing is bound. Bound in the
+ * order in which they stand, parameters are not searched for. */
 static int query_parameter(struct db_query *q, const char *name) {
     if (q->rc != SQLITE_OK)
         return 0;
-    int index = sqlite3_bind_parameter_index(query_prepared(q), name);
+    const char *next = sqlite3_bind_parameter_name(query_prepared(q), q->bound + 1);
+    int index = next != NULL && strcmp(next, name) == 0
+                    ? q->bound + 1
+                    : sqlite3_bind_parameter_index(query_prepared(q), name);
+    q->bound = index;
     assert(index > 0);
     if (index == 0)
         q->rc = SQLITE_RANGE;

@@ -69,7 +69,8 @@ enum err db_prepare_all(struct db *db, struct error *e) MUST_USE;
 struct db_query {
     struct db *db;
     int statement;
-    int rc; /* sticky SQLite result */
+    int rc;    /* sticky SQLite result */
+    int bound; /* the parameter bound last */
 };
 
 struct db_query db_query(struct db *db, int statement);
