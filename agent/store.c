@@ -217,10 +217,15 @@ static const char schema_2[] =
 
 static const char *const migrations[] = {schema_1, schema_2};
 
+/* Pages of the cache lie among what is allocated while a network is read, so that what db_rest lets
+ * go of stays with the process. */
+#define CACHE_KIB 1024
+
 static const struct db_schema schema = {
     .application_id = AGENT_APPLICATION_ID,
     .migrations = migrations,
     .count = (int)(sizeof migrations / sizeof migrations[0]),
+    .cache_kib = CACHE_KIB,
 };
 
 static const struct db_statement statements[] = {

@@ -21,6 +21,7 @@ struct db_schema {
     /* Pages of the write-ahead log before a commit folds it into the file, which makes that commit
      * wait; the log may keep that size. 0: 1,000, about 4 MiB. */
     int log_pages;
+    int cache_kib; /* of pages that stay in memory until db_rest; 0: 2,000 */
 };
 
 /* All SQL of a store: an array indexed by the store's own statement enum, each prepared when it is

@@ -12,6 +12,7 @@
 #include "db_private.h"
 
 #define DB_LOG_PAGES 1000
+#define DB_CACHE_KIB 2000
 #define DB_LOG_KEEP 2 /* a log grown by one big commit is cut back to so many times its size */
 #define DB_PAGE_BYTES 4096
 #define DB_PIECE_BYTES (64 * 1024) /* of the log, when it is written again */
@@ -189,17 +190,20 @@ static enum err db_renew_log(struct db *db, struct error *e) {
 
 static enum err db_configure(struct db *db, const struct db_schema *schema, bool fresh,
                              struct error *e) {
-    char sql[64], log[128];
+    char sql[64], sizes[160];
     int pages = schema->log_pages > 0 ? schema->log_pages : DB_LOG_PAGES;
     snprintf(sql, sizeof sql, "PRAGMA application_id = %ld", (long)(int32_t)schema->application_id);
-    snprintf(log, sizeof log, "PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %lld;",
-             pages, (long long)pages * DB_PAGE_BYTES * DB_LOG_KEEP);
+    int cache_kib = schema->cache_kib > 0 ? schema->cache_kib : DB_CACHE_KIB;
+    snprintf(sizes, sizeof sizes,
+             "PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %lld;"
+             "PRAGMA cache_size = -%d;",
+             pages, (long long)pages * DB_PAGE_BYTES * DB_LOG_KEEP, cache_kib);
     int64_t synchronous = 0;
     enum err code = db_expect_wal(db, e);
     if (code == ERR_OK)
         code = db_exec(db, "PRAGMA synchronous = FULL", "cannot be configured", e);
     if (code == ERR_OK)
-        code = db_exec(db, log, "cannot be configured", e);
+        code = db_exec(db, sizes, "cannot be configured", e);
     if (code == ERR_OK)
         code = db_read_int(db, "PRAGMA synchronous", &synchronous, e);
     if (code == ERR_OK && synchronous != DB_SYNCHRONOUS_FULL)

@@ -28,6 +28,7 @@ enum {
     SYNCHRONOUS,
     LOCKING,
     TRUSTED,
+    CACHE,
     LIST,
     STATEMENTS
 };
@@ -43,11 +44,12 @@ static const struct db_statement statements[STATEMENTS] = {
     [SYNCHRONOUS] = {"synchronous", "PRAGMA synchronous"},
     [LOCKING] = {"locking", "SELECT locking_mode FROM pragma_locking_mode"},
     [TRUSTED] = {"trusted", "PRAGMA trusted_schema"},
+    [CACHE] = {"cache", "PRAGMA cache_size"},
     [LIST] = {"list", "SELECT name FROM item ORDER BY id;"},
 };
 
 static const char *const two_migrations[] = {ITEM_TABLE, PART_TABLE};
-static const struct db_schema schema = {APPLICATION, two_migrations, 2, 0};
+static const struct db_schema schema = {APPLICATION, two_migrations, 2, 0, 0};
 
 static struct scratch scratch;
 static char path[PATH_MAX];

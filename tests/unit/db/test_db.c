@@ -130,7 +130,7 @@ static void leave_hot_log(void) {
 }
 
 Test(db, a_newer_schema_is_refused_untouched) {
-    const struct db_schema older = {APPLICATION, two_migrations, 1, 0};
+    const struct db_schema older = {APPLICATION, two_migrations, 1, 0, 0};
     db_close(open_with(&schema));
     struct snapshot before = snapshot_take();
     cr_assert_eq(open_fails(&older), ERR_SCHEMA_NEWER);
@@ -140,7 +140,7 @@ Test(db, a_newer_schema_is_refused_untouched) {
 }
 
 Test(db, a_newer_schema_in_an_unfolded_log_is_refused_untouched) {
-    const struct db_schema older = {APPLICATION, two_migrations, 1, 0};
+    const struct db_schema older = {APPLICATION, two_migrations, 1, 0, 0};
     leave_hot_log();
     struct snapshot before = snapshot_take();
     cr_assert_eq(open_fails(&older), ERR_SCHEMA_NEWER);
@@ -157,7 +157,7 @@ Test(db, another_applications_database_is_refused_untouched) {
     cr_assert(strstr(e.detail, "0x00000000") && strstr(e.detail, "0x706c656b"), "%s", e.detail);
     snapshot_check(before);
 
-    const struct db_schema other = {0x12345678, two_migrations, 2, 0};
+    const struct db_schema other = {0x12345678, two_migrations, 2, 0, 0};
     cr_assert_eq(unlink(path), 0);
     db_close(open_with(&schema));
     before = snapshot_take();
@@ -179,8 +179,8 @@ Test(db, appended_migrations_run_once_and_keep_rows) {
     const char *const more[] = {ITEM_TABLE, PART_TABLE,
                                 ("ALTER TABLE item ADD COLUMN note TEXT;"
                                  "UPDATE item SET value = value + 1;")};
-    const struct db_schema longer = {APPLICATION, more, 3, 0};
-    const struct db_schema shorter = {APPLICATION, two_migrations, 0, 0};
+    const struct db_schema longer = {APPLICATION, more, 3, 0, 0};
+    const struct db_schema shorter = {APPLICATION, two_migrations, 0, 0, 0};
     db_close(open_with(&shorter));
     cr_assert_eq(raw_int("PRAGMA user_version"), 0);
     struct db *db = open_with(&schema);
@@ -193,13 +193,23 @@ Test(db, appended_migrations_run_once_and_keep_rows) {
     cr_assert_eq(raw_int("SELECT value FROM item WHERE note IS NULL"), 42);
 }
 
+Test(db, keeps_no_more_pages_in_memory_than_the_store_says) {
+    const struct db_schema small = {APPLICATION, two_migrations, 2, 0, 300};
+    struct db *db = open_with(&schema);
+    cr_expect_eq(read_one(db, CACHE), -2000);
+    db_close(db);
+    db = open_with(&small);
+    cr_expect_eq(read_one(db, CACHE), -300);
+    db_close(db);
+}
+
 Test(db, a_broken_migration_leaves_the_version_before_it) {
     const char *const broken[] = {
         ITEM_TABLE,
         ("INSERT INTO item (name) VALUES ('x');"
          "CREATE TABLE half (x INTEGER) STRICT; INSERT INTO absent VALUES (1);"),
         PART_TABLE};
-    const struct db_schema bad = {APPLICATION, broken, 3, 0};
+    const struct db_schema bad = {APPLICATION, broken, 3, 0, 0};
     cr_assert_eq(open_fails(&bad), ERR_STORE);
     cr_assert(strstr(e.detail, "migration 2 of 3") && strstr(e.detail, "absent"), "%s", e.detail);
     cr_assert_eq(raw_int("PRAGMA user_version"), 1);
@@ -211,7 +221,7 @@ Test(db, a_broken_migration_leaves_the_version_before_it) {
 
 Test(db, a_migration_cannot_end_its_transaction) {
     const char *const broken[] = {ITEM_TABLE, "INSERT INTO item (name) VALUES ('x'); COMMIT;"};
-    const struct db_schema bad = {APPLICATION, broken, 2, 0};
+    const struct db_schema bad = {APPLICATION, broken, 2, 0, 0};
     cr_assert_eq(open_fails(&bad), ERR_STORE);
     cr_assert(strstr(e.detail, "migration 2 of 2") != NULL, "%s", e.detail);
     cr_assert_eq(raw_int("PRAGMA user_version"), 1);
@@ -224,8 +234,8 @@ Test(db, a_migration_may_rebuild_a_table_but_not_leave_orphans) {
          "INSERT INTO item2 SELECT id, name FROM item; DROP TABLE item;"
          "ALTER TABLE item2 RENAME TO item;"),
         "DELETE FROM item;"};
-    const struct db_schema rebuilt = {APPLICATION, rebuild, 3, 0};
-    const struct db_schema orphaning = {APPLICATION, rebuild, 4, 0};
+    const struct db_schema rebuilt = {APPLICATION, rebuild, 3, 0, 0};
+    const struct db_schema orphaning = {APPLICATION, rebuild, 4, 0, 0};
     struct db *db = open_with(&schema);
     cr_assert_eq(add(db, "a", 1), ERR_OK);
     struct db_query q = db_query(db, ADD_PART);

@@ -26,7 +26,7 @@ static const char *const migrations[] = {
     "CREATE TABLE item (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;",
     "CREATE INDEX item_by_length ON item (length(body));",
 };
-static const struct db_schema schema = {0x706c656bu, migrations, 2, 0};
+static const struct db_schema schema = {0x706c656bu, migrations, 2, 0, 0};
 
 static struct scratch scratch;
 static char path[PATH_MAX];
