@@ -37,6 +37,7 @@ struct bench {
     int partners;            /* publishing members of the latency measurement */
     int rate;                /* their updates a second, together */
     int readers_partners;    /* partners of find and of a reader's catch-up */
+    int reingest;            /* entries that a restored hub is sent again */
     int idle;                /* idle connections */
     int growth_members;      /* where the growth curves end */
     int growth_entries;
@@ -64,7 +65,7 @@ double bench_percentile(double *samples, size_t count, double share);
 /* ---- measurements: each adds rows to the report ---- */
 typedef enum err bench_measure(struct bench *b, struct error *e);
 bench_measure bench_limits, bench_echo, bench_relay, bench_ingest, bench_latency, bench_bytes,
-    bench_idle, bench_idle_tls, bench_agent, bench_reader, bench_wide, bench_mosquitto,
-    bench_growth_members, bench_growth_recipients, bench_growth_entries;
+    bench_idle, bench_idle_tls, bench_agent, bench_reader, bench_away, bench_reingest, bench_wide,
+    bench_mosquitto, bench_growth_members, bench_growth_recipients, bench_growth_entries;
 
 #endif

@@ -208,6 +208,12 @@ static void add_thread(struct process_usage *u, pid_t pid, const char *thread) {
     u->threads++;
 }
 
+double process_memory_kib(const struct process *p) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
+    return (double)read_field(path, "RssAnon:");
+}
+
 enum err process_usage(const struct process *p, struct process_usage *ret, struct error *e) {
     struct process_usage u = {.threads = 0};
     char path[64];

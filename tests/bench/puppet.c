@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "history.h"
 #include "random.h"
 
 #define CERT_LIFE_MS INT64_C(63072000000)
@@ -155,7 +156,7 @@ void puppet_done(struct puppet *p) {
 static void take_welcome(struct puppet *p, const struct welcome *w) {
     uint64_t held = w->has_own_head ? w->own_head.seq : 0;
     p->welcomed = true;
-    if (held < p->acked_seq)
+    if (held < p->acked_seq && !p->keeps)
         fail(p, ERR_STORE, "the hub lost what it had acknowledged");
     if (w->hub_head.seq > p->network->hub_head.seq)
         p->network->hub_head = w->hub_head;
@@ -174,7 +175,8 @@ static void give_next(struct puppet *p, struct peer_step *step) {
 
 static void take_ack(struct puppet *p, const struct head *head) {
     /* What is acknowledged is not sent again: its bytes can go. */
-    for (uint64_t seq = p->acked_seq + 1; seq <= head->seq && seq <= p->entry_count; seq++) {
+    for (uint64_t seq = p->acked_seq + 1; !p->keeps && seq <= head->seq && seq <= p->entry_count;
+         seq++) {
         blob_unref(p->entries[seq - 1].blob);
         p->entries[seq - 1].blob = NULL;
     }
@@ -371,28 +373,78 @@ static void change_figures(struct puppet *p, int64_t now_ms) {
     figure->valid_until_ms = now_ms + VALIDITY_MS;
 }
 
-enum err puppet_seal_state(struct puppet *p, int64_t now_ms, struct error *e) {
+/* An entry with one view for the audience. */
+static enum err append_view(struct puppet *p, uint32_t kind, struct bytes plain, int64_t now_ms,
+                            struct error *e) {
     struct header header = next_header(p, ENTRY_UPDATE, now_ms);
     uint8_t nonce[VIEW_NONCE_LEN];
-    struct buf plain, sealed;
+    struct buf sealed;
+    buf_init(&sealed, VIEW_MAX_BYTES);
+    entropy_fill(&p->network->entropy, nonce, sizeof nonce);
+    enum err err =
+        view_seal(&p->ctx, &p->key, header.incarnation, header.seq, kind, plain, nonce, &sealed, e);
+    struct view view = {.target = target_audience(p->ctx.audience),
+                        .kind = kind,
+                        .key_id = p->key_id,
+                        .data = buf_bytes(&sealed)};
+    if (err == ERR_OK)
+        err = append(p, &header, &view, 1, e);
+    buf_done(&sealed);
+    return err;
+}
+
+enum err puppet_seal_state(struct puppet *p, int64_t now_ms, struct error *e) {
+    struct buf plain;
     enum err err = p->snapshot == NULL ? make_snapshot(p, now_ms, e) : ERR_OK;
     if (err != ERR_OK)
         return err;
     change_figures(p, now_ms);
     buf_init(&plain, VIEW_MAX_BYTES);
-    buf_init(&sealed, VIEW_MAX_BYTES);
-    entropy_fill(&p->network->entropy, nonce, sizeof nonce);
     err = snapshot_encode(p->snapshot, &plain, e);
     if (err == ERR_OK)
-        err = view_seal(&p->ctx, &p->key, header.incarnation, header.seq, VIEW_STATE,
-                        buf_bytes(&plain), nonce, &sealed, e);
-    struct view view = {.target = target_audience(p->ctx.audience),
-                        .kind = VIEW_STATE,
-                        .key_id = p->key_id,
-                        .data = buf_bytes(&sealed)};
-    if (err == ERR_OK)
-        err = append(p, &header, &view, 1, e);
+        err = append_view(p, VIEW_STATE, buf_bytes(&plain), now_ms, e);
     buf_done(&plain);
-    buf_done(&sealed);
+    return err;
+}
+
+/* ---- the past ---- */
+
+static void fill_series(const struct seen_line *line, enum precision_kind precision,
+                        struct history *h, size_t each, int64_t newest_ms) {
+    struct history_series *s = &h->series[h->series_count++];
+    *s = (struct history_series){
+        .site = line->site, .precision = precision, .first = h->point_count, .count = each};
+    memcpy(s->service, line->service, sizeof s->service);
+    memcpy(s->ward, line->ward, sizeof s->ward);
+    for (size_t i = 0; i < each; i++) {
+        struct history_point *point = &h->points[h->point_count++];
+        *point = history_point_of(&line->figure);
+        point->occupied.value = 15 + (int64_t)((h->counter + h->point_count) % 9);
+        point->available.value =
+            point->total.value - point->occupied.value - point->held.value - point->blocked.value;
+        point->observed_ms = newest_ms - newest_ms % 1000 -
+                             (int64_t)(each - 1 - i) * PUPPET_PAST_STEP_MS -
+                             (int64_t)h->series_count * 60000;
+        point->valid_until_ms = point->observed_ms + VALIDITY_MS;
+    }
+}
+
+enum err puppet_seal_history(struct puppet *p, size_t each, int64_t newest_ms, int64_t now_ms,
+                             struct error *e) {
+    struct history_series series[PUPPET_LINES];
+    struct history_point points[PUPPET_LINES * PUPPET_PAST_MAX];
+    struct history h = {.counter = ++p->histories,
+                        .sites = p->snapshot->sites,
+                        .site_count = p->snapshot->site_count,
+                        .series = series,
+                        .points = points};
+    struct buf plain;
+    for (size_t i = 0; i < p->snapshot->line_count; i++)
+        fill_series(&p->snapshot->lines[i], p->snapshot->precision, &h, each, newest_ms);
+    buf_init(&plain, VIEW_MAX_BYTES);
+    enum err err = history_encode(&h, &plain, e);
+    if (err == ERR_OK)
+        err = append_view(p, VIEW_HISTORY, buf_bytes(&plain), now_ms, e);
+    buf_done(&plain);
     return err;
 }

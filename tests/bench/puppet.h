@@ -44,6 +44,8 @@ struct puppet {
     struct head signed_head;
     uint64_t sent_seq, acked_seq;
     uint64_t window;              /* entries under way at most */
+    bool keeps;                   /* its entries, acknowledged or not: its hub may lose them */
+    uint64_t histories;           /* views of past figures sealed */
     struct puppet_entry *entries; /* [seq - 1] */
     size_t entry_count, entry_cap;
     uint64_t after[AGENT_CLASSES];
@@ -79,5 +81,11 @@ enum err puppet_open_feed_to(struct puppet *p, const struct puppet_reader *reade
                              int64_t now_ms, struct error *e) MUST_USE;
 /* Appends a state with figures that differ from the last one's. */
 enum err puppet_seal_state(struct puppet *p, int64_t now_ms, struct error *e) MUST_USE;
+/* Appends one view of history, once a state was sealed: `each` past figures of every line, at most
+ * PUPPET_PAST_MAX, PUPPET_PAST_STEP_MS apart and the newest of them at newest_ms. */
+#define PUPPET_PAST_MAX 16
+#define PUPPET_PAST_STEP_MS (INT64_C(6) * 3600 * 1000)
+enum err puppet_seal_history(struct puppet *p, size_t each, int64_t newest_ms, int64_t now_ms,
+                             struct error *e) MUST_USE;
 
 #endif

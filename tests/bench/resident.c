@@ -2,6 +2,7 @@
 #include "resident.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "random.h"
@@ -28,6 +29,8 @@ enum err resident_join(struct resident *r, struct testbed *t, const char *name, 
 
 enum err resident_start(struct resident *r, struct error *e) {
     const char *argv[] = {r->bench->agent, "run", "--dir", r->dir, NULL};
+    struct stat log;
+    r->log_start = stat(r->log, &log) == 0 ? (long)log.st_size : 0;
     return process_start(&r->daemon, argv, r->log, e);
 }
 
@@ -35,8 +38,31 @@ enum err resident_stop(struct resident *r, struct error *e) {
     return process_stop(&r->daemon, e);
 }
 
+struct pause {
+    struct resident *r;
+    int64_t until_ns;
+};
+
 static bool later(void *ctx) {
-    return bench_now_ns() >= *(const int64_t *)ctx;
+    struct pause *pause = ctx;
+    double now_kib = process_memory_kib(&pause->r->daemon);
+    if (now_kib > pause->r->peak_kib)
+        pause->r->peak_kib = now_kib;
+    return bench_now_ns() >= pause->until_ns;
+}
+
+/* Its log of this life says so. */
+static bool was_connected(const struct resident *r) {
+    char line[512];
+    bool found = false;
+    FILE *file = fopen(r->log, "re");
+    if (file == NULL)
+        return false;
+    (void)fseek(file, r->log_start, SEEK_SET);
+    while (!found && fgets(line, sizeof line, file) != NULL)
+        found = strstr(line, " connected ") != NULL;
+    fclose(file);
+    return found;
 }
 
 enum err resident_settle(struct resident *r, struct testbed *t, struct process_usage *ret,
@@ -44,15 +70,16 @@ enum err resident_settle(struct resident *r, struct testbed *t, struct process_u
     struct process_usage last, now = {.threads = 0};
     int64_t deadline = bench_now_ns() + SETTLE_SECONDS * INT64_C(1000000000);
     int quiet = 0;
+    r->peak_kib = 0;
     enum err err = process_usage(&r->daemon, &last, e);
     while (err == ERR_OK && quiet < QUIET_POLLS) {
-        int64_t until = bench_now_ns() + POLL_MS * INT64_C(1000000);
-        if (until > deadline)
+        struct pause pause = {r, bench_now_ns() + POLL_MS * INT64_C(1000000)};
+        if (pause.until_ns > deadline)
             return error_set(e, ERR_TIMEOUT, "an agent was still busy after %d s", SETTLE_SECONDS);
-        err = testbed_until(t, later, &until, 10, e);
+        err = testbed_until(t, later, &pause, 10, e);
         if (err == ERR_OK)
             err = process_usage(&r->daemon, &now, e);
-        quiet = now.cpu_ns - last.cpu_ns < QUIET_NS ? quiet + 1 : 0;
+        quiet = was_connected(r) && now.cpu_ns - last.cpu_ns < QUIET_NS ? quiet + 1 : 0;
         last = now;
     }
     if (err == ERR_OK)
@@ -75,12 +102,12 @@ void resident_close(struct resident *r) {
     r->lock = -1;
 }
 
-static bool all_acked(void *ctx) {
-    const struct testbed *t = ctx;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->puppets[i].acked_seq < t->puppets[i].entry_count)
-            return false;
-    return true;
+enum err resident_live(struct resident *r, struct testbed *t, struct process_usage *ret,
+                       struct error *e) {
+    enum err err = resident_start(r, e);
+    if (err == ERR_OK)
+        err = resident_settle(r, t, ret, e);
+    return err == ERR_OK ? resident_stop(r, e) : err;
 }
 
 enum err resident_told(struct resident *r, struct testbed *t, size_t count, struct error *e) {
@@ -95,13 +122,7 @@ enum err resident_told(struct resident *r, struct testbed *t, size_t count, stru
         if (err == ERR_OK)
             err = puppet_seal_state(&t->puppets[i], now_ms, e);
     }
-    if (err == ERR_OK)
-        err = testbed_connect(t, 0, count, e);
-    if (err == ERR_OK)
-        err = testbed_until(t, all_acked, t, 120, e);
-    for (size_t i = 0; i < count; i++)
-        puppet_disconnect(&t->puppets[i]);
-    return err;
+    return err == ERR_OK ? testbed_push(t, 0, count, e) : err;
 }
 
 static enum err dispatch(struct resident *r, struct api_request *request, json_t **ret,

@@ -10,6 +10,8 @@ struct resident {
     const struct bench *bench;
     char dir[BENCH_PATH_MAX], log[BENCH_PATH_MAX];
     struct process daemon;
+    long log_start;      /* where this life's log begins */
+    double peak_kib;     /* the most private memory seen while resident_settle waited */
     struct agent *agent; /* open in-process; NULL: not */
     int lock;
 };
@@ -18,9 +20,12 @@ enum err resident_join(struct resident *r, struct testbed *t, const char *name, 
     MUST_USE;
 enum err resident_start(struct resident *r, struct error *e) MUST_USE;
 enum err resident_stop(struct resident *r, struct error *e) MUST_USE;
-/* Waits until the daemon has used next to no processor time for a while. */
+/* Waits until the daemon was connected and has used next to no processor time for a while. */
 enum err resident_settle(struct resident *r, struct testbed *t, struct process_usage *ret,
                          struct error *e) MUST_USE;
+/* One life of the daemon: started, settled, stopped. */
+enum err resident_live(struct resident *r, struct testbed *t, struct process_usage *ret,
+                       struct error *e) MUST_USE;
 /* Each of the first `count` puppets publishes its state to it, while no daemon runs; they are
  * disconnected afterwards. */
 enum err resident_told(struct resident *r, struct testbed *t, size_t count, struct error *e)

@@ -190,6 +190,24 @@ enum err testbed_connect(struct testbed *t, size_t from, size_t to, struct error
     return err;
 }
 
+static bool all_acked(void *ctx) {
+    const struct range *r = ctx;
+    for (size_t i = r->from; i < r->to; i++)
+        if (r->t->puppets[i].acked_seq < r->t->puppets[i].entry_count)
+            return false;
+    return true;
+}
+
+enum err testbed_push(struct testbed *t, size_t from, size_t to, struct error *e) {
+    struct range r = {t, from, to};
+    enum err err = testbed_connect(t, from, to, e);
+    if (err == ERR_OK)
+        err = testbed_until(t, all_acked, &r, WAIT_SECONDS, e);
+    for (size_t i = from; i < to; i++)
+        puppet_disconnect(&t->puppets[i]);
+    return err;
+}
+
 static enum err invite_puppet(struct testbed *t, size_t number, struct error *e) {
     char name[NAME_MAX_BYTES + 1], uri[INVITE_URI_MAX];
     snprintf(name, sizeof name, "Member %zu", number);

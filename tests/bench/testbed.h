@@ -38,6 +38,8 @@ enum err testbed_invite(struct testbed *t, const char *name, char ret[static INV
 enum err testbed_join(struct testbed *t, size_t count, struct error *e) MUST_USE;
 /* Connects puppets [from, to) and waits until all are established. */
 enum err testbed_connect(struct testbed *t, size_t from, size_t to, struct error *e) MUST_USE;
+/* Puppets [from, to) push what they sealed, and are disconnected once all of it is acknowledged. */
+enum err testbed_push(struct testbed *t, size_t from, size_t to, struct error *e) MUST_USE;
 /* Passes until `done` gives true. ERR_TIMEOUT after `seconds`, or what cut a puppet off. */
 enum err testbed_until(struct testbed *t, bool (*done)(void *ctx), void *ctx, int seconds,
                        struct error *e) MUST_USE;
