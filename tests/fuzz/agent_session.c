@@ -115,7 +115,7 @@ static void add_item(struct run *r, const struct item *item) {
 static void on_take(struct run *r, const struct agent_effect *effect) {
     FUZZ_CHECK(r->opened && r->asked < r->given);
     struct item item = r->waiting_item[r->asked];
-    struct hash hash = hash_sha256(blob_bytes(effect->data));
+    struct hash hash = hash_blake2b(blob_bytes(effect->data));
     FUZZ_CHECK(hash_equal(&hash, &r->waiting[r->asked]));
     FUZZ_CHECK(effect->class_ == item.class_ && effect->position == item.position);
     r->asked++;
@@ -316,7 +316,7 @@ static bool expect_deliver(struct run *r, const struct frame *f, size_t len) {
             hub_next = r->waiting_item[i].position;
     if (f->deliver.class_ == 0 && f->deliver.position != hub_next + 1)
         return false;
-    r->waiting[r->given] = hash_sha256(f->deliver.excerpt);
+    r->waiting[r->given] = hash_blake2b(f->deliver.excerpt);
     r->waiting_item[r->given++] = (struct item){
         .frame_len = len, .class_ = f->deliver.class_, .position = f->deliver.position};
     r->delivered += len;

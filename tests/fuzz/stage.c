@@ -23,8 +23,8 @@ int fsync(int fd) {
     (void)fd;
     return 0;
 }
-int fdatasync(int fd) {
-    (void)fd;
+int fdatasync(int fildes) {
+    (void)fildes;
     return 0;
 }
 
