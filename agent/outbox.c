@@ -126,8 +126,7 @@ static enum err seal_next(struct agent *a, const struct head *own, size_t max_by
 /* Entries of our own are taken at all: an observer's too, which has no figures in them. */
 static bool may_send(struct agent *a) {
     const struct directory *d = agent_directory(a);
-    const struct member_agent *self = d ? directory_agent(d, &agent_keys(a)->pub) : NULL;
-    return agent_joined(a) && self && !self->revoked && self->member->state == MEMBER_ADMITTED;
+    return agent_joined(a) && d && directory_admitted(d, &agent_keys(a)->pub);
 }
 
 /* A feed that was never opened is opened first; the renewal follows it. */

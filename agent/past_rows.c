@@ -272,25 +272,18 @@ static void read_point(struct db_query *q, struct history_point *ret) {
                                   .light = (enum light)db_column_int(q, 17)};
 }
 
-static const struct member *shown_member(struct agent *a, struct db_query *q) {
-    struct public_key agent;
-    if (key_from_bytes(&agent, db_column_blob(q, 0), NULL) != ERR_OK)
-        return NULL;
-    const struct member_agent *known = directory_agent(agent_directory(a), &agent);
-    bool shown = known && !known->revoked && known->member->state == MEMBER_ADMITTED;
-    return shown ? known->member : NULL;
-}
-
 static enum err take_row(struct rows *rows, struct db_query *q, struct error *e) {
-    const struct member *member = shown_member(rows->a, q);
     struct history_point point;
     rows->seen++;
     rows->last = (struct past_at){.partners = true,
                                   .place = place_of(db_column_int(q, 18), db_column_text(q, 2),
                                                     db_column_text(q, 3), db_column_int(q, 19))};
     enum err code = store_read_key(q, 0, &rows->last.agent, e);
-    if (code != ERR_OK || !member)
+    if (code != ERR_OK)
         return code;
+    const struct member *member = directory_admitted(agent_directory(rows->a), &rows->last.agent);
+    if (!member)
+        return ERR_OK;
     read_point(q, &point);
     const struct row r = {.member = member->name,
                           .site = db_column_text(q, 1),

@@ -7,19 +7,6 @@
 #include "judged.h"
 #include "store.h"
 
-/* ---- whose lines ---- */
-
-/* Whose lines they are, when they may be shown: not suspended, removed or revoked. */
-static const struct member *shown_member(struct agent *a, struct bytes key) {
-    struct public_key agent;
-    if (key_from_bytes(&agent, key, NULL) != ERR_OK)
-        return NULL;
-    const struct member_agent *known = directory_agent(agent_directory(a), &agent);
-    if (!known || known->revoked || known->member->state != MEMBER_ADMITTED)
-        return NULL;
-    return known->member;
-}
-
 /* ---- columns ---- */
 
 /* There are many rows: not by snprintf. */
@@ -96,7 +83,10 @@ enum err seen_each(struct agent *a, const struct find_filter *filter, seen_visit
     struct db_query q = db_query(agent_db(a), SQL_FIND_JUDGED);
     db_bind_int(&q, ":network", agent_network(a));
     while (code == ERR_OK && db_step(&q)) {
-        const struct member *member = shown_member(a, db_column_blob(&q, 0));
+        struct public_key agent;
+        code = store_read_key(&q, 0, &agent, e);
+        const struct member *member =
+            code == ERR_OK ? directory_admitted(agent_directory(a), &agent) : NULL;
         if (member)
             code = visit_picture(&v, member, db_column_blob(&q, 1), e);
     }

@@ -201,6 +201,12 @@ const struct member_agent *directory_agent(const struct directory *d,
     return (const struct member_agent *)map_get(&d->by_agent, key_bytes(agent));
 }
 
+const struct member *directory_admitted(const struct directory *d, const struct public_key *agent) {
+    const struct member_agent *known = directory_agent(d, agent);
+    bool takes_part = known && !known->revoked && known->member->state == MEMBER_ADMITTED;
+    return takes_part ? known->member : NULL;
+}
+
 const struct invitation *directory_invitation(const struct directory *d,
                                               const struct public_key *invite) {
     return (const struct invitation *)map_get(&d->by_invite, key_bytes(invite));

@@ -82,6 +82,9 @@ const struct member *directory_member(const struct directory *d, const struct pu
 const struct member *directory_member_named(const struct directory *d, const char *name);
 const struct member_agent *directory_agent(const struct directory *d,
                                            const struct public_key *agent);
+/* Whose agent that is, while it takes part: the member is admitted, not suspended or removed, and
+ * the agent not revoked. NULL otherwise. */
+const struct member *directory_admitted(const struct directory *d, const struct public_key *agent);
 const struct invitation *directory_invitation(const struct directory *d,
                                               const struct public_key *invite);
 /* The newest for this name, used or not; NULL: there never was one. */

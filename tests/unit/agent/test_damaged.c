@@ -95,6 +95,10 @@ Test(damaged, lines_that_cannot_be_read_are_not_no_room) {
     world_reopen(&w, B, NULL);
     RUN_FAILS(find_rows(w.agents[B].agent, &all, w.now_ms, &rows, &e), ERR_STORE);
     cr_assert(strstr(e.detail, "lines are damaged: restore"), "%s", e.detail);
+    damage(&w, B, "UPDATE picture SET agent = substr(agent, 1, 31)");
+    world_reopen(&w, B, NULL);
+    RUN_FAILS(find_rows(w.agents[B].agent, &all, w.now_ms, &rows, &e), ERR_STORE);
+    cr_assert(strstr(e.detail, "agent.db: "), "%s", e.detail);
     world_done(&w);
 }
 
