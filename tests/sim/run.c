@@ -118,11 +118,9 @@ static void begin(struct sim *sim) {
 static void heal(struct sim *sim) {
     sim_trace(sim, "the network heals");
     sim->calm = true;
-    for (struct sim_conn *c = sim->conns; c; c = c->next) {
+    for (struct sim_conn *c = sim->conns; c; c = c->next)
         if (c->hostile)
             sim_conn_cut(sim, c);
-        c->hostile = false;
-    }
     for (int i = 0; i < sim->agent_count; i++) {
         sim->agents[i].offline = sim->agents[i].refused = false;
         sim->agents[i].connect_scheduled = false; /* whatever it waited for, it tries now */
