@@ -65,21 +65,25 @@ Test(damaged, a_withdrawal_of_a_damaged_audience_is_not_said) {
     world_done(&w);
 }
 
-Test(damaged, a_held_key_that_cannot_be_read_opens_nothing) {
-    struct world w;
+/* B is given a state of A's after its own database was damaged, and says so. */
+static void take_damaged(struct world *w, const char *sql, const char *said) {
     struct error e;
     struct buf excerpt;
-    sharing(&w);
-    world_settle(&w);
-    world_set(&w, A, "bed", NULL, "total=10 free=5");
-    cr_assert_eq(world_push(&w, A), 1);
-    damage(&w, B, "UPDATE held_key SET key = x'00'");
-    world_reopen(&w, B, NULL);
-    buf_init(&excerpt, ENTRY_MAX_BYTES);
-    cr_assert(world_excerpt(&w, &w.log[w.log_count - 1], B, VIEW_STATE, true, &excerpt));
-    RUN_FAILS(take(&w, B, CLASS_STATES, buf_bytes(&excerpt), &e), ERR_STORE);
-    cr_assert(strstr(e.detail, "a held key is damaged: restore"), "%s", e.detail);
+    sharing(w);
+    world_settle(w);
+    world_set(w, A, "bed", NULL, "total=10 free=5");
+    cr_assert_eq(world_push(w, A), 1);
+    damage(w, B, sql);
+    world_reopen(w, B, NULL);
+    excerpt_of(w, w->log_count - 1, B, VIEW_STATE, &excerpt);
+    RUN_FAILS(take(w, B, CLASS_STATES, buf_bytes(&excerpt), &e), ERR_STORE);
+    cr_assert(strstr(e.detail, said), "%s", e.detail);
     buf_done(&excerpt);
+}
+
+Test(damaged, a_held_key_that_cannot_be_read_opens_nothing) {
+    struct world w;
+    take_damaged(&w, "UPDATE held_key SET key = x'00'", "a held key is damaged: restore");
     world_done(&w);
 }
 
@@ -140,18 +144,7 @@ Test(damaged, a_network_that_cannot_be_read_is_not_opened) {
 /* The fault is this database's: the partner's entry is neither refused nor counted as bad. */
 Test(damaged, a_held_head_that_cannot_be_read_refuses_nobody) {
     struct world w;
-    struct error e;
-    struct buf excerpt;
-    sharing(&w);
-    world_settle(&w);
-    world_set(&w, A, "bed", NULL, "total=10 free=5");
-    cr_assert_eq(world_push(&w, A), 1);
-    damage(&w, B, "UPDATE peer_header SET hash = x'00'");
-    world_reopen(&w, B, NULL);
-    excerpt_of(&w, w.log_count - 1, B, VIEW_STATE, &excerpt);
-    RUN_FAILS(take(&w, B, CLASS_STATES, buf_bytes(&excerpt), &e), ERR_STORE);
-    cr_assert(strstr(e.detail, "agent.db: found a hash of 1 bytes"), "%s", e.detail);
+    take_damaged(&w, "UPDATE peer_header SET hash = x'00'", "agent.db: found a hash of 1 bytes");
     cr_assert_eq(world_refusals(w.agents[B].agent, error_name(ERR_MALFORMED)), 0);
-    buf_done(&excerpt);
     world_done(&w);
 }
