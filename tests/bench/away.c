@@ -119,12 +119,6 @@ static enum err add(struct bench *b, struct report_row row, struct error *e) {
     return report_add(b->report, &row, e);
 }
 
-static enum err add_memory(struct bench *b, const char *name, double kib, const char *note,
-                           struct error *e) {
-    return add(
-        b, (struct report_row){.name = name, .value = kib / 1024, .unit = "MiB", .note = note}, e);
-}
-
 static enum err add_times(struct bench *b, const struct away *x, struct error *e) {
     char note[320];
     double verify_s = b->limits.verify_us / 1e6 * (double)x->t.count;
@@ -167,24 +161,23 @@ static enum err add_times(struct bench *b, const struct away *x, struct error *e
 }
 
 static enum err add_memories(struct bench *b, const struct away *x, struct error *e) {
-    double grown = (x->all_peak_kib - x->tenth_peak_kib) / x->tenth_peak_kib * 100;
-    enum err err = add_memory(b, "most private memory, nothing to fetch", x->idle_peak_kib,
-                              "RssAnon, looked at about fifty times a second", e);
+    enum err err =
+        report_memory(b->report, "away", "most private memory, nothing to fetch", x->idle_peak_kib,
+                      "RssAnon, looked at about fifty times a second", e);
     if (err == ERR_OK)
-        err = add_memory(b, "most private memory, states and a tenth of the points",
-                         x->tenth_peak_kib, NULL, e);
+        err = report_memory(b->report, "away",
+                            "most private memory, states and a tenth of the points",
+                            x->tenth_peak_kib, NULL, e);
     if (err == ERR_OK)
-        err = add_memory(b, "most private memory, states and all points", x->all_peak_kib, NULL, e);
+        err = report_memory(b->report, "away", "most private memory, states and all points",
+                            x->all_peak_kib, NULL, e);
     if (err == ERR_OK)
-        err = add_memory(b, "most private memory, 10 views a partner", x->often_peak_kib, NULL, e);
-    return err == ERR_OK ? add(b,
-                               (struct report_row){.name = "memory with ten times the points",
-                                                   .value = grown,
-                                                   .unit = "% more",
-                                                   .budget = "flat: within 10 %",
-                                                   .met = report_within(grown, 10)},
-                               e)
-                         : err;
+        err = report_memory(b->report, "away", "most private memory, 10 views a partner",
+                            x->often_peak_kib, NULL, e);
+    if (err == ERR_OK)
+        err = report_flat(b->report, "away", "memory with ten times the points", x->tenth_peak_kib,
+                          x->all_peak_kib, e);
+    return err;
 }
 
 enum err bench_away(struct bench *b, struct error *e) {

@@ -77,6 +77,25 @@ enum err report_add(struct report *r, const struct report_row *row, struct error
     return ERR_OK;
 }
 
+enum err report_memory(struct report *r, const char *group, const char *name, double kib,
+                       const char *note, struct error *e) {
+    const struct report_row row = {
+        .group = group, .name = name, .value = kib / 1024, .unit = "MiB", .note = note};
+    return report_add(r, &row, e);
+}
+
+enum err report_flat(struct report *r, const char *group, const char *name, double first_kib,
+                     double second_kib, struct error *e) {
+    double grown = (second_kib - first_kib) / first_kib * 100;
+    const struct report_row row = {.group = group,
+                                   .name = name,
+                                   .value = grown,
+                                   .unit = "% more",
+                                   .budget = "flat: within 10 %",
+                                   .met = report_within(grown, 10)};
+    return report_add(r, &row, e);
+}
+
 enum err report_fact(struct report *r, const char *key, const char *value, struct error *e) {
     return json_object_set_new(r->machine, key, json_string(value)) == 0 ? ERR_OK : no_memory(e);
 }

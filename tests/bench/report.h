@@ -28,6 +28,11 @@ enum err report_new(struct report **ret, struct error *e) MUST_USE;
 void report_free(struct report *r);
 /* A figure, copied; printed at once as one line on standard error. */
 enum err report_add(struct report *r, const struct report_row *row, struct error *e) MUST_USE;
+/* Memory as MiB; and how much more the second of two took, which has to be flat. */
+enum err report_memory(struct report *r, const char *group, const char *name, double kib,
+                       const char *note, struct error *e) MUST_USE;
+enum err report_flat(struct report *r, const char *group, const char *name, double first_kib,
+                     double second_kib, struct error *e) MUST_USE;
 /* A point of a growth curve: copied; printed at once as one line on standard error. */
 struct report_point {
     const char *family; /* what grows along x: "members", "recipients", "stored entries" */
