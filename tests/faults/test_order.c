@@ -231,3 +231,47 @@ Test(order, no_set_is_answered_before_its_sync) {
     free(calls);
     lab_pass(&lab);
 }
+
+/* ---- what waited at the hub ---- */
+
+/* Each update is a delivery of its own: B may see the history. */
+#define HISTORY_TO_B                                                                               \
+    "{\"audiences\":[{\"name\":\"all\",\"members\":[\"B\"],\"services\":[\"*\"],"                  \
+    "\"precision\":\"exact\",\"history\":true}]}"
+#define WAITING 40
+
+static unsigned syncs_from(const struct call *calls, size_t count, double from_s) {
+    unsigned syncs = 0;
+    for (size_t i = 0; i < count; i++)
+        syncs += is_sync(&calls[i]) && calls[i].from_s >= from_s;
+    return syncs;
+}
+
+Test(order, what_arrives_during_a_sync_shares_the_next_one) {
+    if (!traced_works(&lab)) {
+        printf("%s\n", TRACED_SKIPPED);
+        lab_pass(&lab);
+        return;
+    }
+    network_policy(&net, "A", HISTORY_TO_B);
+    EVENTUALLY(network_drained(&net, "A") && available_at_b() == 1);
+    lab_stop(&lab, network_process(&net, "B"));
+    for (int free = 2; free < 2 + WAITING; free++) {
+        AGENT_DO(&net, "A", "set", "bed", lab_text(&lab, "free=%d", free));
+        EVENTUALLY(network_drained(&net, "A"));
+    }
+    double from_s = (double)clock_wall_ms() / 1000;
+    struct process *agent = traced_run(&net, "B", slow_syncs);
+    cr_assert(traced_comes_up(&lab, agent));
+    EVENTUALLY(available_at_b() == 1 + WAITING);
+    lab_kill(&lab, agent);
+    size_t count = 0;
+    struct call *calls = traced_calls(&lab, "B", &count);
+    unsigned syncs = syncs_from(calls, count, from_s);
+    cr_assert_lt(syncs, (unsigned)WAITING / 2, "%u syncs for %d updates", syncs, WAITING);
+    faults_say("agent, syncs held up %d ms: %u of them from its start until it had %d updates that "
+               "waited at the hub",
+               SYNC_MS, syncs, WAITING);
+    free(calls);
+    lab_pass(&lab);
+}
