@@ -64,8 +64,9 @@ double bench_percentile(double *samples, size_t count, double share);
 
 /* ---- measurements: each adds rows to the report ---- */
 typedef enum err bench_measure(struct bench *b, struct error *e);
-bench_measure bench_limits, bench_echo, bench_relay, bench_ingest, bench_latency, bench_bytes,
-    bench_idle, bench_idle_tls, bench_agent, bench_reader, bench_away, bench_reingest, bench_wide,
-    bench_mosquitto, bench_growth_members, bench_growth_recipients, bench_growth_entries;
+bench_measure bench_limits, bench_echo, bench_pace, bench_relay, bench_ingest, bench_latency,
+    bench_bytes, bench_idle, bench_idle_tls, bench_agent, bench_reader, bench_away, bench_reingest,
+    bench_wide, bench_mosquitto, bench_growth_members, bench_growth_recipients,
+    bench_growth_entries;
 
 #endif

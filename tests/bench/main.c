@@ -25,6 +25,7 @@ struct measurement {
 static const struct measurement measurements[] = {
     {"limits", bench_limits, "signatures, SQLite and disk syncs of this machine", false},
     {"echo", bench_echo, "websocket echo of this machine", false},
+    {"pace", bench_pace, "how evenly this machine computes, nothing else running", false},
     {"relay", bench_relay, "an update's way with nothing but this machine in it", false},
     {"bytes", bench_bytes, "wire bytes of a state update", false},
     {"ingest", bench_ingest, "live ingest by many agents", false},
