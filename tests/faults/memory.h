@@ -1,8 +1,8 @@
 /* Owns memory that runs out on purpose: the n-th allocation of this process fails, once or from
  * there on. Covers the product's own code (the program is linked with --wrap for malloc, calloc,
- * realloc, reallocarray, strdup and asprintf), SQLite and Jansson, which are given allocators, and
- * protobuf-c, which takes the product's. Not what the C library allocates inside, nor libcsv,
- * whose allocator is set by sheet.c's own calls. */
+ * realloc, reallocarray, strdup and asprintf), SQLite and Jansson, which are given allocators,
+ * protobuf-c, which takes the product's, and with memory_csv.c libcsv. Not what the C library
+ * allocates inside. */
 #ifndef PLEK_TEST_MEMORY_H
 #define PLEK_TEST_MEMORY_H
 
