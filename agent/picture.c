@@ -413,7 +413,7 @@ enum err picture_forget_agent(struct agent *a, const struct public_key *agent, s
                                      SQL_FORGET_KEYS,
                                      SQL_FORGET_HEADER,
                                      SQL_FORGET_WAITING,
-                                     SQL_FORGET_SEEN_PAST,
+                                     SQL_FORGET_SEEN_SERIES,
                                      SQL_FORGET_SEEN_PAST_SITES,
                                      SQL_FORGET_HISTORY_VIEWS,
                                      SQL_FORGET_HISTORY_HOLES,

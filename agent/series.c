@@ -20,16 +20,40 @@ static void bind_amount(struct db_query *q, const char *name, const struct amoun
     db_bind_opt(q, name, amount->known, amount->value);
 }
 
-static enum err put_point(struct agent *a, const struct series_view *v,
-                          const struct history_series *s, const struct history_point *p,
-                          struct error *e) {
-    struct db_query q = query_of(a, SQL_SEEN_PAST_PUT, v);
-    db_bind_blob(&q, ":audience", bytes_of(v->audience, AUDIENCE_ID_LEN));
-    db_bind_blob(&q, ":member", bytes_of(v->header->member.b, KEY_LEN));
+static struct db_query series_query(struct agent *a, int statement, const struct series_view *v,
+                                    const struct history_series *s) {
+    struct db_query q = query_of(a, statement, v);
     db_bind_int(&q, ":site", s->site);
     db_bind_text(&q, ":service", s->service);
     db_bind_text(&q, ":ward", s->ward);
+    return q;
+}
+
+/* The series' id, made when there is none. */
+static enum err need_series(struct agent *a, const struct series_view *v,
+                            const struct history_series *s, int64_t *ret, struct error *e) {
+    struct db_query q = series_query(a, SQL_SEEN_SERIES, v, s);
+    bool found = db_step(&q);
+    if (found)
+        *ret = db_column_int(&q, 0);
+    enum err code = db_finish(&q, e);
+    if (code != ERR_OK || found)
+        return code;
+    q = series_query(a, SQL_SEEN_SERIES_ADD, v, s);
+    db_bind_blob(&q, ":member", bytes_of(v->header->member.b, KEY_LEN));
+    code = db_run_query(&q, e);
+    if (code == ERR_OK)
+        *ret = db_last_rowid(agent_db(a));
+    return code;
+}
+
+static enum err put_point(struct agent *a, const struct series_view *v, int64_t series,
+                          const struct history_series *s, const struct history_point *p,
+                          struct error *e) {
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_PAST_PUT);
+    db_bind_int(&q, ":series", series);
     db_bind_int(&q, ":said", p->observed_ms);
+    db_bind_blob(&q, ":audience", bytes_of(v->audience, AUDIENCE_ID_LEN));
     db_bind_int(&q, ":observed", p->observed_ms + v->shift_ms);
     db_bind_int(&q, ":valid_until", p->valid_until_ms + v->shift_ms);
     db_bind_int(&q, ":received", v->received_ms);
@@ -61,16 +85,22 @@ static enum err put_site(struct agent *a, const struct series_view *v, const str
     return db_run_query(&q, e);
 }
 
+static enum err put_series(struct agent *a, const struct series_view *v,
+                           const struct history_series *s, struct error *e) {
+    int64_t series = 0;
+    enum err code = s->count > 0 ? need_series(a, v, s, &series, e) : ERR_OK;
+    for (size_t k = s->first; code == ERR_OK && k < s->first + s->count; k++)
+        code = put_point(a, v, series, s, &v->history->points[k], e);
+    return code;
+}
+
 static enum err put_history(struct agent *a, const struct series_view *v, struct error *e) {
     const struct history *h = v->history;
     enum err code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < h->site_count; i++)
         code = put_site(a, v, &h->sites[i], e);
-    for (size_t i = 0; i < h->series_count; i++) {
-        const struct history_series *s = &h->series[i];
-        for (size_t k = s->first; code == ERR_OK && k < s->first + s->count; k++)
-            code = put_point(a, v, s, &h->points[k], e);
-    }
+    for (size_t i = 0; code == ERR_OK && i < h->series_count; i++)
+        code = put_series(a, v, &h->series[i], e);
     return code;
 }
 
@@ -170,6 +200,13 @@ enum err series_take(struct agent *a, const struct series_view *view, bool *ret_
     return code;
 }
 
+/* Those of which nothing is left. */
+static enum err drop_empty(struct agent *a, struct error *e) {
+    struct db_query q = db_query(agent_db(a), SQL_SEEN_SERIES_EMPTY);
+    db_bind_int(&q, ":network", agent_network(a));
+    return db_run_query(&q, e);
+}
+
 /* ---- taken back ---- */
 
 static struct db_query audience_query(struct agent *a, int statement, const struct header *header,
@@ -189,6 +226,8 @@ enum err series_withdraw(struct agent *a, const struct header *header,
     db_bind_int(&q, ":incarnation", (int64_t)header->incarnation);
     db_bind_int(&q, ":seq", (int64_t)header->seq);
     enum err code = db_run_query(&q, e);
+    if (code == ERR_OK)
+        code = drop_empty(a, e);
     for (size_t i = 0; code == ERR_OK && i < sizeof forgets / sizeof forgets[0]; i++) {
         q = audience_query(a, forgets[i], header, audience);
         code = db_run_query(&q, e);
@@ -267,7 +306,7 @@ enum err series_prune(struct agent *a, int64_t now_ms, struct error *e) {
         db_bind_int(&q, ":before", now_ms - agent_charter(a)->keep_days * MS_PER_DAY);
         code = db_run_query(&q, e);
     }
-    return code;
+    return code == ERR_OK ? drop_empty(a, e) : code;
 }
 
 static json_t *hole_json(struct agent *a, struct db_query *q) {

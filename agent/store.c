@@ -148,19 +148,24 @@ static const char schema_1[] =
     " key_id BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, excerpt BLOB NOT NULL,"
     " PRIMARY KEY(network, agent, audience)) STRICT;"
-    /* Partners' past: said is the sender's time, by which a point is known; observed the same, its
-     * clock corrected. history_view: counters that came; history_hole: those that did not, between
-     * others that did; after: the last position before; asked: pulled again from there. */
-    "CREATE TABLE seen_past(" OF_NETWORK " member BLOB NOT NULL, agent BLOB NOT NULL,"
-    " audience BLOB NOT NULL, site INTEGER NOT NULL, service TEXT NOT NULL, ward TEXT NOT NULL, "
-    "said_ms INTEGER NOT NULL,"
+    /* Partners' past, a series for each line: said is the sender's time, by which a point is known;
+     * observed the same, its clock corrected. history_view: counters that came; history_hole: those
+     * that did not, between others that did; after: the last position before; asked: pulled again
+     * from there. */
+    "CREATE TABLE seen_series("
+    " id INTEGER PRIMARY KEY," OF_NETWORK " agent BLOB NOT NULL, member BLOB NOT NULL,"
+    " site INTEGER NOT NULL, service TEXT NOT NULL, ward TEXT NOT NULL,"
+    " UNIQUE(network, agent, site, service, ward)) STRICT;"
+    "CREATE TABLE seen_past("
+    " series INTEGER NOT NULL REFERENCES seen_series ON DELETE CASCADE,"
+    " said_ms INTEGER NOT NULL, audience BLOB NOT NULL,"
     " observed_ms INTEGER NOT NULL, valid_until_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
     " incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " precision INTEGER NOT NULL, step INTEGER NOT NULL, status INTEGER NOT NULL,"
     " available INTEGER, total INTEGER, occupied INTEGER, held INTEGER, blocked INTEGER,"
     " need INTEGER, low INTEGER, high INTEGER, light INTEGER NOT NULL,"
-    " PRIMARY KEY(network, agent, site, service, ward, said_ms)) STRICT;"
-    "CREATE INDEX seen_past_received ON seen_past(network, received_ms);"
+    " PRIMARY KEY(series, said_ms)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX seen_past_received ON seen_past(received_ms);"
     "CREATE TABLE seen_past_site(" OF_NETWORK " agent BLOB NOT NULL, site INTEGER NOT NULL,"
     " name TEXT NOT NULL, region TEXT NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " PRIMARY KEY(network, agent, site)) STRICT;"

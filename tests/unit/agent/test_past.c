@@ -129,6 +129,7 @@ Test(past, taken_back_it_goes_from_the_reader_and_shared_again_it_is_told_again)
     set_at(&w, 3, 3);
     world_settle(&w);
     cr_assert_eq(world_number(w.agents[B].agent, "SELECT count(*) FROM seen_past"), 0);
+    cr_assert_eq(world_number(w.agents[B].agent, "SELECT count(*) FROM seen_series"), 0);
     size_t before = w.log_count;
     world_pull(&w, B); /* a hub that offers it all again */
     cr_assert_eq(world_number(w.agents[B].agent, "SELECT count(*) FROM seen_past"), 0);
@@ -281,6 +282,7 @@ Test(past, retention_is_the_charters) {
     RUN_OK(past_prune(w.agents[A].agent, w.now_ms, &e));
     RUN_OK(series_prune(w.agents[B].agent, w.now_ms, &e));
     cr_assert_eq(count_at(&w, B), 0);
+    cr_assert_eq(world_number(w.agents[B].agent, "SELECT count(*) FROM seen_series"), 0);
     cr_assert_eq(world_number(w.agents[A].agent, "SELECT count(*) FROM past"), 0);
     cr_assert_eq(world_number(w.agents[B].agent, "SELECT count(*) FROM history_view"), 1,
                  "the newest counter stays, or a hole would not be seen");
