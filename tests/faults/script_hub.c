@@ -18,9 +18,13 @@
 
 /* ---- one deed ---- */
 
+/* A member's entries are not counted: a deed is tried thousands of times at its one moment. */
 static enum err open_hub(struct stage *s, const char *vfs, struct error *e) {
     struct entropy entropy = stage_entropy(s);
-    return hub_open(s->script->dir, vfs, &entropy, &s->hub, e);
+    enum err err = hub_open(s->script->dir, vfs, &entropy, &s->hub, e);
+    if (err == ERR_OK)
+        s->hub->settings.member_rate = s->hub->settings.member_burst = INT32_MAX;
+    return err;
 }
 
 static void close_hub(struct stage *s) {
