@@ -167,6 +167,7 @@ static enum err set_status(enum status *status, const char *value, struct error 
     enum status s = STATUS_UNKNOWN;
     if (value[0] != '\0' && status_parse(value, &s, &why) != ERR_OK)
         return value_fault("status", &why, e);
+    /* Never NULL. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     *status = s;
     return ERR_OK;
 }

@@ -15,7 +15,7 @@ void memory_init(void);
 void memory_arm(uint64_t nth, bool on);
 /* While it is paused nothing is counted and nothing fails: what a test does between the calls that
  * it is about. */
-void memory_pause(bool paused);
+void memory_pause(bool now);
 uint64_t memory_failed(void); /* how many did since memory_arm */
 /* Memory is plenty again, and nothing is paused; how many allocations failed. */
 uint64_t memory_disarm(void);

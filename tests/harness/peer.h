@@ -38,9 +38,10 @@ bool peer_send_text(struct peer *p, const char *text);
 bool peer_read_head(struct peer *p, char *out, size_t size);
 /* Upgrades to a websocket; subprotocol NULL: names none. False: refused (no 101). */
 bool peer_upgrade(struct peer *p, const char *subprotocol);
-/* One whole frame into `out`, which has room for its payload and PEER_FRAME_HEAD; how long it is.
+/* One whole frame into `frame`, which has room for its payload and PEER_FRAME_HEAD; how long it is.
  */
-size_t peer_put_frame(const struct peer *p, int opcode, const void *data, size_t len, uint8_t *out);
+size_t peer_put_frame(const struct peer *p, int opcode, const void *data, size_t len,
+                      uint8_t *frame);
 /* One whole frame, sent. */
 bool peer_send_frame(struct peer *p, int opcode, const void *data, size_t len);
 /* The next frame that is not a ping (those are answered): its opcode; -1 when the connection ended

@@ -53,7 +53,7 @@ void ledger_agent_no_sync(struct sim *sim, int agent);
 
 /* ---- what leaves ---- */
 /* An entry was sealed, in a transaction that is still open. */
-void ledger_sealed(struct sim *sim, int agent, struct bytes entry);
+void ledger_sealed(struct sim *sim, int agent, struct bytes bytes);
 /* Entries that neither left nor stand in the agent's store never were. */
 void ledger_forget_unsent(struct sim *sim, int agent);
 /* The session machine was given it: from here on there is no other entry in its place. */

@@ -87,7 +87,7 @@ void ledger_sealed_done(struct sealed *s);
 /* By the administrator's decisions and what the author knows of the network. */
 bool ledger_allows(struct sim *sim, int author, const char *audience, int reader);
 /* What that audience should see now; NULL after a failure of the world. The caller frees. */
-struct snapshot *ledger_compose(struct sim *sim, int author, const char *audience);
+struct snapshot *ledger_compose(struct sim *sim, int author, const char *name);
 /* (incarnation, seq) of the state that a reader, or the hub, holds; seq 0: none. */
 struct head ledger_picture(struct sim *sim, int reader, int author, const uint8_t *audience,
                            size_t *ret_lines);

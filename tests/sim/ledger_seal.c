@@ -107,9 +107,9 @@ static void note_key(struct sim *sim, int author, const struct hash *key_id,
     if (l->key_count == l->key_cap) {
         l->key_cap = l->key_cap ? l->key_cap * 2 : 16;
         l->keys = realloc(l->keys, l->key_cap * sizeof *l->keys);
-        if (!l->keys)
-            abort();
     }
+    if (!l->keys)
+        abort();
     struct sealed_key *k = &l->keys[l->key_count++];
     *k = (struct sealed_key){
         .key_id = *key_id, .ctx = *ctx, .key = *key, .first_ms = sim_agent_clock(sim, author)};

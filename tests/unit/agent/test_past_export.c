@@ -122,7 +122,7 @@ Test(past_export, a_long_history_comes_in_pages_and_every_point_once) {
         cr_assert_lt(strncmp(before, line + 11, 20), 0, "%s then %.40s", before, line);
         snprintf(before, 21, "%s", line + 11);
     }
-    cr_assert_eq(strncmp(line, "A,A,bed,W2,", 11), 0);
+    cr_assert(line && strncmp(line, "A,A,bed,W2,", 11) == 0);
     free(text);
     cr_assert_eq(whole(A, "{\"service\":\"care\"}", &text), 1);
     cr_assert_eq(times_in(text, "\n"), 1, "the header: %s", text);

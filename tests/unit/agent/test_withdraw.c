@@ -290,7 +290,7 @@ Test(withdraw, of_an_agent_so_many_pictures_are_held) {
                        .incarnation = 1};
     for (int i = 0; i < PICTURE_AUDIENCES_MAX; i++) {
         uint8_t audience[AUDIENCE_ID_LEN] = {(uint8_t)(i + 1)};
-        h.seq = (uint64_t)(10 + i);
+        h.seq = 10 + (uint64_t)i;
         RUN_OK(picture_withdraw(b, &h, audience, 1, w.now_ms, &e));
     }
     cr_expect_eq(world_number(b, "SELECT count(*) FROM picture"), PICTURE_AUDIENCES_MAX);
