@@ -44,6 +44,15 @@ static void teardown(void) {
 
 TestSuite(order, .init = setup, .fini = teardown, .timeout = 600);
 
+/* False: the test is over, and said why. */
+static bool can_trace(void) {
+    if (traced_works(&lab))
+        return true;
+    printf("%s\n", TRACED_SKIPPED);
+    lab_pass(&lab);
+    return false;
+}
+
 static bool is_sync(const struct call *c) {
     return strcmp(c->name, "fdatasync") == 0 || strcmp(c->name, "fsync") == 0;
 }
@@ -153,11 +162,8 @@ static long first_accepted(const struct call *calls, size_t count) {
 Test(order, no_ack_leaves_the_hub_before_its_sync_and_others_do_not_wait) {
     struct peer stranger;
     struct quickness q = {0};
-    if (!traced_works(&lab)) {
-        printf("%s\n", TRACED_SKIPPED);
-        lab_pass(&lab);
+    if (!can_trace())
         return;
-    }
     lab_kill(&lab, network_process(&net, "A"));
     lab_kill(&lab, network_process(&net, "B"));
     lab_kill(&lab, network_process(&net, "hub"));
@@ -196,11 +202,8 @@ Test(order, no_ack_leaves_the_hub_before_its_sync_and_others_do_not_wait) {
 
 /* Each answer that follows a request's whole sync; the connection's number is used again. */
 Test(order, no_set_is_answered_before_its_sync) {
-    if (!traced_works(&lab)) {
-        printf("%s\n", TRACED_SKIPPED);
-        lab_pass(&lab);
+    if (!can_trace())
         return;
-    }
     lab_stop(&lab, network_process(&net, "hub"));
     lab_kill(&lab, network_process(&net, "A"));
     struct process *agent = traced_run(&net, "A", slow_syncs);
@@ -248,11 +251,8 @@ static unsigned syncs_from(const struct call *calls, size_t count, double from_s
 }
 
 Test(order, what_arrives_during_a_sync_shares_the_next_one) {
-    if (!traced_works(&lab)) {
-        printf("%s\n", TRACED_SKIPPED);
-        lab_pass(&lab);
+    if (!can_trace())
         return;
-    }
     network_policy(&net, "A", HISTORY_TO_B);
     EVENTUALLY(network_drained(&net, "A") && available_at_b() == 1);
     lab_stop(&lab, network_process(&net, "B"));
