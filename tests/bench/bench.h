@@ -55,6 +55,13 @@ static inline int64_t bench_cpu_ns(void) {
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+/* Sleeps until then, less than a second ahead; what time it is. */
+static inline int64_t bench_wait_until(int64_t due_ns) {
+    int64_t now;
+    while ((now = bench_now_ns()) < due_ns)
+        nanosleep(&(struct timespec){.tv_nsec = due_ns - now}, NULL);
+    return now;
+}
 static inline double bench_seconds(int64_t ns) {
     return (double)ns / 1e9;
 }

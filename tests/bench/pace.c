@@ -85,9 +85,7 @@ struct alone {
 
 static bool verify_each_interval(struct alone *a, struct pace *pace, size_t total) {
     for (size_t n = 0; n < total; n++) {
-        int64_t due = pace->start_ns + (int64_t)n * INTERVAL_NS, now;
-        while ((now = bench_now_ns()) < due)
-            nanosleep(&(struct timespec){.tv_nsec = due - now}, NULL);
+        int64_t now = bench_wait_until(pace->start_ns + (int64_t)n * INTERVAL_NS);
         int64_t before = pace_cpu_ns();
         if (crypto_sign_verify_detached(a->signature, a->message, sizeof a->message,
                                         a->pair.pub.b) != 0)

@@ -100,9 +100,7 @@ static bool send_all(struct relay *r, const struct bench *b) {
     size_t total = (size_t)b->seconds * (size_t)b->rate;
     bool good = true;
     for (size_t n = 0; good && n < total; n++) {
-        int64_t due = start + (int64_t)n * interval, now;
-        while ((now = bench_now_ns()) < due)
-            nanosleep(&(struct timespec){.tv_nsec = due - now}, NULL);
+        int64_t now = bench_wait_until(start + (int64_t)n * interval);
         good = pass_on(r->pipes[TO_NETWORK][1], &(struct message){now}, 1);
     }
     good = pass_on(r->pipes[TO_NETWORK][1], &(struct message){NOTHING_MORE}, 1) && good;
